@@ -1,0 +1,1 @@
+//! serves and drives on one host

@@ -1,0 +1,1 @@
+//! who may talk to whom

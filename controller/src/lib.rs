@@ -1,0 +1,1 @@
+//! runs plans and reports

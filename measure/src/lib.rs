@@ -1,0 +1,1 @@
+//! what a measurement is: values in, values out

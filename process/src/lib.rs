@@ -1,0 +1,1 @@
+//! how a binary starts and stops

@@ -1,0 +1,1 @@
+//! the contract between controller and agent

@@ -1,1 +1,24 @@
-//! serves and drives on one host
+//! The agent: starts servers under test, drives load at servers, and reports samples, for one controller at a time.
+//!
+//! 1. [`service`] speaks gRPC and nothing else; [`run`] is the state machine behind it and holds the only `select!`.
+//! 2. A cell has up to two roles here, [`serve`] and [`drive`]; each is one task that owns one child process.
+//! 3. Every process is started through [`child`]: a keeper stands between the agent and the process and kills it, with all
+//!    its descendants, as soon as the agent lets go of it or is gone itself.
+//! 4. Nothing the agent does lies on the measured path: the driver writes its stamps into shared memory, which the agent
+//!    reads.
+
+mod accept;
+pub mod child;
+pub mod cli;
+mod clock;
+mod cpu_time;
+pub mod drive;
+mod host;
+mod placement;
+pub mod python;
+pub mod run;
+pub mod serve;
+pub mod service;
+
+pub use accept::serve as accept;
+pub use cli::main;

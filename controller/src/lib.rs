@@ -1,1 +1,18 @@
-//! runs plans and reports
+//! The controller: turns a plan into a run, and a run into a report.
+//!
+//! Data flow one way: [`plan`] → [`run`] (cells, one after the other, through a [`session`] with each agent) →
+//! [`store`] (samples and `run.json` in the run folder) → [`results`] (`results.json`) → [`report`]. Everything after the
+//! run is made from the run folder alone, and can be made again.
+
+pub mod cli;
+mod error;
+mod local_agent;
+pub mod plan;
+mod progress;
+pub mod report;
+pub mod results;
+mod run;
+mod session;
+pub mod store;
+
+pub use cli::main;

@@ -1,1 +1,15 @@
-//! what a measurement is: values in, values out
+//! What a measurement is: values in, values out. No I/O, no async, no protobuf, no clock.
+//!
+//! A **plan** names hosts, topologies, servers and workloads. A **cell** is one topology × server × workload × driver ×
+//! **block**; blocks are repetitions with a freshly started server. A cell yields **samples**, one row per call, of integer
+//! nanoseconds. [`statistics`] turns the samples of a cell's blocks into figures with intervals.
+
+pub mod assignment;
+pub mod columns;
+pub mod histogram;
+pub mod sample;
+pub mod statistics;
+
+pub use assignment::{Call, ClientModel, FlaskMode, Placement, RpycMode, Server, ServerKind, Stack, Workload};
+pub use histogram::RunningHistogram;
+pub use sample::Samples;

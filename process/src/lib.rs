@@ -1,1 +1,8 @@
-//! how a binary starts and stops
+//! How a binary of this project starts and stops: telemetry and signals.
+
+pub mod propagate;
+pub mod shutdown;
+pub mod telemetry;
+
+pub use shutdown::Shutdown;
+pub use telemetry::Telemetry;

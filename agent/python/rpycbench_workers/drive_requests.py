@@ -1,0 +1,153 @@
+"""The requests library as it ships: a default Session per client, no retries."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import requests
+from urllib3 import connection as urllib3_connection
+from urllib3.connectionpool import HTTPConnectionPool
+
+from .listening import authority
+from .order import Target
+from .reasons import WrongReply
+from .stack import Traffic
+
+
+class RequestsStack:
+    """Requests against one server; `timeout_s` bounds the connection and each wait for data."""
+
+    def __init__(self, target: Target, timeout_s: float) -> None:
+        """Connect to nothing yet."""
+        self._url = f"http://{authority(target.address, target.port)}/ping"
+        self._timeout_s = timeout_s
+
+    def prepare_calls(self) -> None:
+        """Nothing to find out: what a client does is counted while it does it."""
+
+    def client(self) -> RequestsClient:
+        """Return a client; it connects with its first call."""
+        return RequestsClient(self._url, self._timeout_s)
+
+    def connection(self) -> RequestsConnection:
+        """Return a connection, not open yet, of a Session of its own."""
+        return RequestsConnection(self._url, self._timeout_s)
+
+    def connect_round_trips(self) -> float:
+        """Open a connection: 1 for TCP, nothing else is waited for."""
+        connection = self.connection()
+        try:
+            connection.connect()
+        finally:
+            connection.close(peer_answers=False)
+        return 1.0
+
+
+class RequestsClient:
+    """A Session that sends one GET per call."""
+
+    def __init__(self, url: str, timeout_s: float) -> None:
+        """Open the Session and find the pool that its calls will use."""
+        self._session = requests.Session()
+        self._pool = pool_of(self._session, url)
+        self._opened = count_connections(self._pool)
+        self._opened_before = 0
+        self._requests_before = 0
+        self.call: Callable[[], Any] = functools.partial(self._session.get, url, timeout=timeout_s)
+        self.size: Callable[[Any], int] = body_size
+
+    def start_counting(self) -> None:
+        """Take note of the counters."""
+        self._opened_before = self._opened()
+        self._requests_before = self._pool.num_requests
+
+    def traffic(self, calls: int) -> Traffic:
+        """Return what the counters have gained."""
+        opened = self._opened() - self._opened_before
+        return Traffic(opened, opened + self._pool.num_requests - self._requests_before)
+
+    def close(self, *, peer_answers: bool) -> None:
+        """Close the Session; nobody waits for anybody in HTTP."""
+        self._session.close()
+
+
+class RequestsConnection:
+    """A connection from the pool of a new Session."""
+
+    def __init__(self, url: str, timeout_s: float) -> None:
+        """Open the Session and take a connection, not open yet, from its pool."""
+        self._session = requests.Session()
+        adapter = self._session.get_adapter(url)
+        assert isinstance(adapter, requests.adapters.HTTPAdapter)  # what a Session ships with
+        # What a call does, short of making a request: urllib3 has no public way to connect only.
+        pool = adapter.poolmanager.connection_from_url(url)
+        self._connection = pool._get_conn()
+        self._connection.timeout = timeout_s
+
+    def connect(self) -> None:
+        """Open the TCP connection."""
+        self._connection.connect()
+
+    def make_ready(self) -> None:
+        """Nothing to do: HTTP can send its first request on a bare TCP connection."""
+
+    def close(self, *, peer_answers: bool) -> None:
+        """Disconnect, if connected."""
+        self._connection.close()
+        self._session.close()
+
+
+def pool_of(session: requests.Session, url: str) -> HTTPConnectionPool:
+    """Return the pool that `session.get(url)` takes its connections from."""
+    adapter = session.get_adapter(url)
+    assert isinstance(adapter, requests.adapters.HTTPAdapter)  # what a Session ships with
+    # The settings are part of the pool's key, so they have to be found as a call finds them.
+    settings: Any = session.merge_environment_settings(url, {}, None, None, None)
+    pool = adapter.get_connection_with_tls_context(
+        requests.Request("GET", url).prepare(),
+        verify=settings["verify"],
+        proxies=settings["proxies"],
+        cert=settings["cert"],
+    )
+    assert isinstance(pool, HTTPConnectionPool)
+    return pool
+
+
+class _Count:
+    """A number that grows by one at a time; call it to read it."""
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    def add(self) -> None:
+        self._number += 1
+
+    def __call__(self) -> int:
+        return self._number
+
+
+def count_connections(pool: HTTPConnectionPool) -> _Count:
+    """Have `pool` count the TCP connections that it opens from now on.
+
+    Its own `num_connections` counts connection objects, and such an object quietly opens a new TCP
+    connection for each request when the server closes after each reply.
+    """
+    count = _Count()
+
+    class HTTPConnection(urllib3_connection.HTTPConnection):  # the name shows in errors
+        def connect(self) -> None:
+            super().connect()
+            count.add()
+
+    pool.ConnectionCls = HTTPConnection
+    return count
+
+
+def body_size(reply: requests.Response) -> int:
+    """Return the body of a good reply in bytes."""
+    size = len(reply.content)
+    if reply.status_code != 200:
+        raise WrongReply(f"HTTP {reply.status_code}", size)
+    return size

@@ -1,0 +1,169 @@
+"""RPyC's own client, as RPyC ships it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import rpyc
+
+from .order import Call, Target
+from .reasons import WrongReply
+from .stack import Traffic
+
+
+class RpycStack:
+    """RPyC against one server; `call` is the shape of a call, `timeout_s` bounds each request.
+
+    The TCP connection has RPyC's own time limit of 3 s, which it does not let a caller change.
+    """
+
+    def __init__(self, target: Target, timeout_s: float, call: Call) -> None:
+        """Connect to nothing yet."""
+        self._target = target
+        self._timeout_s = timeout_s
+        self._shape = call
+        self._round_trips_per_call = 0
+
+    def prepare_calls(self) -> None:
+        """Count the requests that one call waits for."""
+        connection = self.connect()
+        alive = False
+        try:
+            call = shaped(connection, self._shape)
+            with synchronous_requests(connection) as requests:
+                pong_size(call())
+            self._round_trips_per_call = len(requests)
+            alive = True
+        finally:
+            disconnect(connection, peer_answers=alive)
+
+    def client(self) -> RpycClient:
+        """Return a client with a connection of its own, its root fetched."""
+        return RpycClient(self.connect(), self._shape, self._round_trips_per_call)
+
+    def connection(self) -> RpycConnection:
+        """Return a connection, not open yet."""
+        return RpycConnection(self)
+
+    def connect_round_trips(self) -> float:
+        """Open a connection and count the requests of making it ready, and 1 for TCP."""
+        connection = RpycConnection(self)
+        alive = False
+        try:
+            connection.connect()
+            with synchronous_requests(connection.opened) as requests:
+                connection.make_ready()
+            alive = True
+        finally:
+            connection.close(peer_answers=alive)
+        return 1.0 + len(requests)
+
+    def connect(self) -> Any:
+        """Return an RPyC connection; RPyC sends nothing on it before it is used."""
+        return rpyc.connect(
+            self._target.address,
+            self._target.port,
+            config={"sync_request_timeout": self._timeout_s},
+            ipv6=":" in self._target.address,
+        )
+
+
+class RpycClient:
+    """A client on an RPyC connection."""
+
+    def __init__(self, connection: Any, shape: Call, round_trips_per_call: float) -> None:
+        """Fetch the root, and in the bound shape the method."""
+        self._connection = connection
+        self._round_trips_per_call = round_trips_per_call
+        self.size: Callable[[Any], int] = pong_size
+        try:
+            self.call = shaped(connection, shape)
+        except BaseException:
+            disconnect(connection, peer_answers=False)
+            raise
+
+    def start_counting(self) -> None:
+        """Nothing to do: no call opens a connection, and all take the same requests."""
+
+    def traffic(self, calls: int) -> Traffic:
+        """Return the requests of `calls` calls, as counted before the clients started."""
+        return Traffic(0, calls * self._round_trips_per_call)
+
+    def close(self, *, peer_answers: bool) -> None:
+        """Disconnect."""
+        disconnect(self._connection, peer_answers=peer_answers)
+
+
+class RpycConnection:
+    """A connection that is ready once its root is fetched."""
+
+    def __init__(self, stack: RpycStack) -> None:
+        """Connect to nothing yet."""
+        self._connect = stack.connect
+        self.opened: Any = None
+
+    def connect(self) -> None:
+        """Open the TCP connection."""
+        self.opened = self._connect()
+
+    def make_ready(self) -> None:
+        """Fetch the root."""
+        _ = self.opened.root
+
+    def close(self, *, peer_answers: bool) -> None:
+        """Disconnect, if connected."""
+        if self.opened is not None:
+            disconnect(self.opened, peer_answers=peer_answers)
+
+
+def shaped(connection: Any, shape: Call) -> Callable[[], Any]:
+    """Return one call of the ping service on `connection`, whose root is fetched here."""
+    root = connection.root
+    if shape == "bound":
+        bound: Callable[[], Any] = root.ping
+        return bound
+
+    def attribute() -> Any:
+        return connection.root.ping()
+
+    return attribute
+
+
+def pong_size(reply: Any) -> int:
+    """Return the payload of a good reply in bytes."""
+    # The type first: comparing a remote object would ask the server.
+    if type(reply) is str and reply == "pong":
+        return 4
+    if type(reply) is str:
+        raise WrongReply(f"wrong reply {reply!r}", len(reply.encode("utf-8", "replace")))
+    raise WrongReply(f"wrong reply of type {type(reply).__name__}")
+
+
+@contextlib.contextmanager
+def synchronous_requests(connection: Any) -> Iterator[list[int]]:
+    """Collect the handler numbers of the requests whose answers are waited for meanwhile.
+
+    Not among them: deletions of remote objects, which RPyC sends without waiting.
+    """
+    handlers: list[int] = []
+    original = connection.sync_request
+
+    def counted(handler: int, *args: Any) -> Any:
+        handlers.append(handler)
+        return original(handler, *args)
+
+    connection.sync_request = counted
+    try:
+        yield handlers
+    finally:
+        del connection.sync_request
+
+
+def disconnect(connection: Any, *, peer_answers: bool) -> None:
+    """Close `connection`, and say goodbye, which RPyC waits for, only to a server that answers."""
+    with contextlib.suppress(Exception):
+        if not peer_answers:
+            connection._channel.close()  # RPyC has no public way to hang up
+        connection.close()

@@ -1,0 +1,46 @@
+//! Becomes the process that is kept.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use nix::sched::{CpuSet, sched_setaffinity};
+use nix::sys::prctl;
+use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::{Pid, getppid, setsid};
+
+use super::Launch;
+
+/// The hidden subcommand that ends up here.
+pub const COMMAND: &str = "__exec";
+
+/// Prepares this process and replaces it by the one to launch; returns only when that failed.
+///
+/// `parent` is the keeper: should it be gone before the death signal was set, nothing is started.
+///
+/// # Errors
+/// When the launch is malformed, the CPUs do not exist here, or the program cannot be executed.
+pub fn exec(parent: i32, launch: &str) -> io::Result<()> {
+    let launch: Launch = serde_json::from_str(launch)?;
+    prctl::set_pdeathsig(Signal::SIGKILL)?;
+    if getppid() != Pid::from_raw(parent) {
+        return Err(io::Error::other("the keeper is gone"));
+    }
+    setsid()?;
+    // The keeper's mask is inherited, and a program that cannot hear SIGTERM is one that has to be killed.
+    SigSet::all().thread_unblock()?;
+    if !launch.cpus.is_empty() {
+        let mut cpus = CpuSet::new();
+        for &cpu in &launch.cpus {
+            cpus.set(cpu as usize)?;
+        }
+        sched_setaffinity(Pid::from_raw(0), &cpus)?;
+    }
+    let mut command = Command::new(&launch.program);
+    command.args(&launch.args).current_dir(&launch.folder);
+    if let Some(environment) = launch.environment {
+        command.env_clear().envs(environment);
+    }
+    let error = command.exec();
+    Err(io::Error::new(error.kind(), format!("cannot start {}: {error}", launch.program.display())))
+}

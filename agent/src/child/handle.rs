@@ -1,0 +1,164 @@
+//! The agent's end of a kept process.
+
+use std::collections::VecDeque;
+use std::io;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rpycbench_proto::message::Exit;
+use serde::Serialize;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::{Exited, Launch, keeper};
+
+/// How much of stderr is kept: the end tells why a process died.
+const STDERR_KEPT: usize = 64 * 1024;
+/// Lines of stdout that nobody has asked for yet. Workers say a handful in their life, installers some hundred.
+const LINES_QUEUE: usize = 1024;
+/// A keeper needs half a second for processes that do not end by themselves; one that takes this long is itself stuck.
+const KEEPER_LIMIT: Duration = Duration::from_secs(10);
+
+/// A process could not be started.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot start {program}: {source}")]
+pub struct SpawnError {
+    program: String,
+    source: io::Error,
+}
+
+/// A kept process. Dropping it ends the process and everything below it.
+#[derive(Debug)]
+pub struct Child {
+    keeper: Option<i32>,
+    stdin: Option<ChildStdin>,
+    lines: mpsc::Receiver<String>,
+    asked: Arc<AtomicBool>,
+    end: JoinHandle<Exit>,
+}
+
+impl Child {
+    /// Starts the process under a keeper of its own.
+    ///
+    /// # Errors
+    /// When the keeper cannot be started; a program that does not exist shows in its exit.
+    pub fn spawn(launch: &Launch) -> Result<Self, SpawnError> {
+        let failed = |source| SpawnError { program: launch.program.display().to_string(), source };
+        let launch_json = serde_json::to_string(launch).map_err(|error| failed(error.into()))?;
+        let mut keeper = Command::new(std::env::current_exe().map_err(failed)?)
+            .args([keeper::COMMAND, &launch_json])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // A Ctrl-C on the terminal is for the controller alone.
+            .process_group(0)
+            .spawn()
+            .map_err(failed)?;
+        let (stdin, stdout, stderr) = (keeper.stdin.take(), keeper.stdout.take(), keeper.stderr.take());
+        let (sender, lines) = mpsc::channel(LINES_QUEUE);
+        let asked = Arc::new(AtomicBool::new(false));
+        let pid = keeper.id().map(u32::cast_signed);
+        let end = tokio::spawn(follow(keeper, stdout, stderr, sender, asked.clone()));
+        Ok(Self { keeper: pid, stdin, lines, asked, end })
+    }
+
+    /// The keeper's process id, the root of the process's tree.
+    pub fn keeper(&self) -> Option<i32> {
+        self.keeper
+    }
+
+    /// Writes one JSON line to the process's stdin.
+    ///
+    /// # Errors
+    /// When the process no longer reads.
+    pub async fn order(&mut self, order: &impl Serialize) -> io::Result<()> {
+        let mut line = serde_json::to_vec(order)?;
+        line.push(b'\n');
+        match &mut self.stdin {
+            Some(stdin) => {
+                stdin.write_all(&line).await?;
+                stdin.flush().await
+            }
+            None => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    /// The next line of the process's stdout; `None` when it has ended.
+    pub async fn line(&mut self) -> Option<String> {
+        self.lines.recv().await
+    }
+
+    /// Waits until the process has ended by itself.
+    pub async fn ended(&mut self) {
+        while self.lines.recv().await.is_some() {}
+    }
+
+    /// Ends the process and everything below it, and tells how it ended.
+    pub async fn stop(mut self) -> Exit {
+        if !self.lines.is_closed() {
+            self.asked.store(true, Ordering::Relaxed);
+        }
+        self.stdin = None;
+        // What it still says must not fill the queue and hold up the reader.
+        self.ended().await;
+        self.end.await.unwrap_or_default()
+    }
+}
+
+/// Reads everything the keeper and its process say until both have ended.
+async fn follow(
+    mut keeper: tokio::process::Child,
+    stdout: Option<ChildStdout>,
+    stderr: Option<ChildStderr>,
+    lines: mpsc::Sender<String>,
+    asked: Arc<AtomicBool>,
+) -> Exit {
+    let kept = Arc::new(Mutex::new(VecDeque::new()));
+    let tail = stderr.map(|stderr| tokio::spawn(keep_tail(stderr, kept.clone())));
+    let mut exited = Exited::default();
+    if let Some(stdout) = stdout {
+        let mut stdout = BufReader::new(stdout).lines();
+        while let Ok(Some(line)) = stdout.next_line().await {
+            match serde_json::from_str(&line) {
+                Ok(report) => exited = report,
+                Err(_) if line.is_empty() => {}
+                // Fails where nobody listens any more: the process is being stopped.
+                Err(_) => drop(lines.send(line).await),
+            }
+        }
+    }
+    drop(lines);
+    if tokio::time::timeout(KEEPER_LIMIT, keeper.wait()).await.is_err() {
+        tracing::warn!("a keeper did not end, it is killed");
+        drop(keeper.kill().await);
+    }
+    if let Some(tail) = tail {
+        // Ends with the last process that holds the pipe, and none is left.
+        drop(tokio::time::timeout(KEEPER_LIMIT, tail).await);
+    }
+    let stderr: Vec<u8> = kept.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
+    Exit {
+        code: exited.code,
+        signal: exited.signal,
+        asked: asked.load(Ordering::Relaxed),
+        stderr: String::from_utf8_lossy(&stderr).into_owned(),
+        user_cpu_ns: exited.user_cpu_ns,
+        system_cpu_ns: exited.system_cpu_ns,
+        peak_memory_bytes: exited.peak_memory_bytes,
+        load_cpu_ns: 0,
+    }
+}
+
+async fn keep_tail(mut stderr: ChildStderr, kept: Arc<Mutex<VecDeque<u8>>>) {
+    let mut chunk = [0; 4096];
+    while let Ok(read @ 1..) = stderr.read(&mut chunk).await {
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.extend(&chunk[..read]);
+        let surplus = kept.len().saturating_sub(STDERR_KEPT);
+        kept.drain(..surplus);
+    }
+}

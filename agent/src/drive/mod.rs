@@ -1,0 +1,177 @@
+//! The drive role: one driver process, and the samples it leaves in shared memory.
+
+mod recording;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rpycbench_measure::{Placement, Stack, Workload};
+use rpycbench_proto::message::{CellId, Driven, Event, Exit, Failure};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::child::Child;
+use crate::placement::{Role, place};
+use crate::python::Environment;
+use crate::python::worker::{ClientReport, DriveOrder, DrivenReport, Report, TargetOrder};
+use recording::Recording;
+
+/// A driver imports its library and touches its memory within a second; a cold disk and a busy machine may need several.
+const ARM_LIMIT: Duration = Duration::from_secs(30);
+/// A call without an answer for that long has failed. RPyC's own default.
+const CALL_LIMIT_S: f64 = 30.0;
+/// Often enough for a reader's eye, seldom enough not to disturb a driver on a small machine.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
+/// Rows in one message, some 150 KiB of the 4 MiB that gRPC takes.
+const BATCH_ROWS: usize = 16 * 1024;
+
+/// What to drive.
+#[derive(Clone, Debug)]
+pub struct Drive {
+    /// The cell.
+    pub cell: CellId,
+    /// The client library.
+    pub stack: Stack,
+    /// The load.
+    pub workload: Workload,
+    /// Where it may run.
+    pub placement: Placement,
+}
+
+type Bad = (&'static str, String);
+
+/// Arms a driver, lets it go when `target` comes, and sends what it measured. A driver that ends early is reported as
+/// `Failed` after its samples.
+pub async fn drive(
+    order: Drive,
+    environment: Environment,
+    target: oneshot::Receiver<SocketAddr>,
+    stop: CancellationToken,
+    events: mpsc::Sender<Event>,
+) -> Exit {
+    let pinned = place(Role::Drive, order.placement);
+    let mut child = match Child::spawn(&environment.worker("drive", pinned.cpus.clone())) {
+        Ok(child) => child,
+        Err(error) => {
+            fail(&events, order.cell, ("start driver", error.to_string()), None).await;
+            return Exit::default();
+        }
+    };
+    let outcome = stop
+        .run_until_cancelled(async {
+            let mut recording = timeout(ARM_LIMIT, arm(&mut child, &order))
+                .await
+                .map_err(|_| ("arm driver", format!("not ready after {ARM_LIMIT:?}")))??;
+            send(&events, Event::Armed { cell: order.cell, pinned }).await;
+            // Without a target the cell is over before it began.
+            let Ok(target) = target.await else { return Ok(()) };
+            let watched = watch(&mut child, &order, target, &mut recording, &events).await;
+            // Samples of a driver that came to a bad end are kept as well.
+            let report = watched.as_ref().ok();
+            let counts = send_samples(&order, &recording, report, &events).await?;
+            watched?;
+            send(&events, Event::Driven(counts)).await;
+            Ok(())
+        })
+        .await;
+    let exit = child.stop().await;
+    if let Some(Err(bad)) = outcome {
+        fail(&events, order.cell, bad, Some(exit.clone())).await;
+    }
+    exit
+}
+
+/// Sends an event; nobody takes it only when the run is over.
+async fn send(events: &mpsc::Sender<Event>, event: Event) {
+    drop(events.send(event).await);
+}
+
+async fn fail(events: &mpsc::Sender<Event>, cell: CellId, (phase, reason): Bad, exit: Option<Exit>) {
+    let failure = Failure { cell: Some(cell), phase: phase.to_owned(), reason, exit };
+    send(events, Event::Failed(failure)).await;
+}
+
+async fn arm(child: &mut Child, order: &Drive) -> Result<Recording, Bad> {
+    const PHASE: &str = "arm driver";
+    // A worker that died at once says why on stderr; its missing answer is noticed below.
+    drop(child.order(&DriveOrder::new(order.stack, &order.workload, CALL_LIMIT_S)).await);
+    let Some(line) = child.line().await else { return Err((PHASE, "it ended before it was ready".to_owned())) };
+    match Report::parse(&line).map_err(|reason| (PHASE, reason))? {
+        Report::Armed { recording } => Recording::open(&recording, order.stack, &order.workload)
+            .map_err(|error| (PHASE, format!("cannot open the recording {}: {error}", recording.display()))),
+        Report::Failed { phase, reason } => Err((PHASE, format!("{phase}: {reason}"))),
+        other => Err((PHASE, format!("unexpected report {other:?}"))),
+    }
+}
+
+/// Follows a driver from its target to its last word.
+async fn watch(
+    child: &mut Child,
+    order: &Drive,
+    target: SocketAddr,
+    recording: &mut Recording,
+    events: &mpsc::Sender<Event>,
+) -> Result<DrivenReport, Bad> {
+    const PHASE: &str = "drive";
+    drop(child.order(&TargetOrder { address: target.ip(), port: target.port() }).await);
+    loop {
+        let line = match timeout(PROGRESS_INTERVAL, child.line()).await {
+            Err(_) => {
+                send(events, progress(order.cell, recording)?).await;
+                continue;
+            }
+            Ok(None) => return Err((PHASE, "the driver ended before it was done".to_owned())),
+            Ok(Some(line)) => line,
+        };
+        match Report::parse(&line).map_err(|reason| (PHASE, reason))? {
+            Report::Driving => {}
+            Report::Driven(report) => {
+                send(events, progress(order.cell, recording)?).await;
+                return Ok(report);
+            }
+            Report::Failed { phase, reason } => return Err((PHASE, format!("{phase}: {reason}"))),
+            other => return Err((PHASE, format!("unexpected report {other:?}"))),
+        }
+    }
+}
+
+fn progress(cell: CellId, recording: &mut Recording) -> Result<Event, Bad> {
+    let progress = recording.progress().and_then(|progress| progress.into_event(cell));
+    progress.map_err(|error| ("drive", format!("cannot read the recording: {error}")))
+}
+
+/// Sends every complete row; `report` is missing where the driver came to a bad end.
+async fn send_samples(
+    order: &Drive,
+    recording: &Recording,
+    report: Option<&DrivenReport>,
+    events: &mpsc::Sender<Event>,
+) -> Result<Driven, Bad> {
+    let clients: &[ClientReport] = report.map_or(&[], |report| &report.clients);
+    let mut counts = Driven {
+        cell: order.cell,
+        samples: 0,
+        batches: 0,
+        failed: 0,
+        expected: order.workload.expected_samples(),
+        round_trips_per_call: report.map_or(0.0, |report| report.round_trips_per_call),
+        connections_opened: clients.iter().map(|client| client.connections_opened).sum(),
+    };
+    let bytes_out = report.map_or(0, |report| report.bytes_out);
+    let mut from = 0;
+    while let Some((samples, next)) = recording
+        .samples(from, BATCH_ROWS, clients, bytes_out)
+        .map_err(|error| ("read samples", format!("cannot read the recording: {error}")))?
+    {
+        from = next;
+        if samples.is_empty() {
+            continue;
+        }
+        counts.samples += samples.len() as u64;
+        counts.failed += samples.failed() as u64;
+        send(events, Event::Samples { cell: order.cell, batch: counts.batches, samples }).await;
+        counts.batches += 1;
+    }
+    Ok(counts)
+}

@@ -1,0 +1,170 @@
+//! The memory a driver writes its stamps into. The agent reads it through a file, also while the driver runs: that costs
+//! the driver nothing.
+//!
+//! Rows of six little-endian `i64`, `clients × requests` of them, a client's rows together: start, end, status, payload
+//! bytes of the answer, and for `connect` the start and end of the TCP handshake. A row is complete when its end is set.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use rpycbench_measure::{RunningHistogram, Samples, Stack, Workload};
+use rpycbench_proto::message::{CellId, Event};
+
+use crate::python::worker::ClientReport;
+
+const FIELDS: usize = 6;
+const ROW_BYTES: usize = FIELDS * 8;
+/// Rows read at once while the driver runs.
+const CHUNK_ROWS: u64 = 4096;
+/// The reason of a row whose driver did not live to tell it.
+const REASON_LOST: &str = "the driver ended before it told the reason";
+
+#[derive(Clone, Copy)]
+struct Row {
+    start_ns: i64,
+    end_ns: i64,
+    status: i64,
+    bytes_in: i64,
+    tcp_start_ns: i64,
+    tcp_end_ns: i64,
+}
+
+/// An open recording.
+pub(super) struct Recording {
+    file: File,
+    clients: u64,
+    requests: u64,
+    /// `connect` rows carry the parts of a connection.
+    connects: bool,
+    /// Whether the protocol shakes hands after TCP has.
+    has_handshake: bool,
+    /// Complete rows of each client that progress has seen.
+    seen: Vec<u64>,
+    failed: u64,
+}
+
+/// What is new since the last look.
+pub(super) struct Progress {
+    done: u64,
+    failed: u64,
+    histogram: RunningHistogram,
+}
+
+impl Progress {
+    pub(super) fn into_event(self, cell: CellId) -> io::Result<Event> {
+        let histogram = self.histogram.parts().map_err(io::Error::other)?;
+        Ok(Event::Progress { cell, done: self.done, failed: self.failed, histogram })
+    }
+}
+
+impl Recording {
+    /// Opens what a driver has allocated.
+    pub(super) fn open(path: &Path, stack: Stack, workload: &Workload) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let (clients, requests, connects) = match *workload {
+            Workload::Connect { count, .. } => (1, u64::from(count), true),
+            Workload::Closed { clients, requests, .. } => (u64::from(clients), u64::from(requests), false),
+        };
+        let expected = clients * requests * ROW_BYTES as u64;
+        let found = file.metadata()?.len();
+        if found < expected {
+            return Err(io::Error::other(format!("it has {found} bytes where {expected} were expected")));
+        }
+        let seen = vec![0; clients.try_into().map_err(io::Error::other)?];
+        Ok(Self { file, clients, requests, connects, has_handshake: stack == Stack::Rpyc, seen, failed: 0 })
+    }
+
+    /// Looks at the rows that have become complete since the last look.
+    pub(super) fn progress(&mut self) -> io::Result<Progress> {
+        let mut histogram = RunningHistogram::default();
+        for client in 0..self.seen.len() {
+            while self.seen[client] < self.requests {
+                let wanted = CHUNK_ROWS.min(self.requests - self.seen[client]);
+                let rows = self.rows(client as u64 * self.requests + self.seen[client], wanted)?;
+                let complete = rows.iter().take_while(|row| row.end_ns != 0).count();
+                for row in &rows[..complete] {
+                    if row.status == 0 {
+                        histogram.record(row.end_ns - row.start_ns);
+                    } else {
+                        self.failed += 1;
+                    }
+                }
+                self.seen[client] += complete as u64;
+                if complete < rows.len() {
+                    break;
+                }
+            }
+        }
+        Ok(Progress { done: self.seen.iter().sum(), failed: self.failed, histogram })
+    }
+
+    /// Complete rows from row `from` on, out of the next `limit`, and the row to go on with; `None` past the last.
+    pub(super) fn samples(
+        &self,
+        from: u64,
+        limit: usize,
+        reports: &[ClientReport],
+        bytes_out: i64,
+    ) -> io::Result<Option<(Samples, u64)>> {
+        let total = self.clients * self.requests;
+        if from >= total {
+            return Ok(None);
+        }
+        let count = (limit as u64).min(total - from);
+        let mut samples = Samples::default();
+        for (row, index) in self.rows(from, count)?.into_iter().zip(from..) {
+            if row.end_ns == 0 {
+                continue;
+            }
+            let client = index / self.requests;
+            let error = self.reason(&mut samples, row.status, reports.get(client as usize));
+            samples.client.push(client as u32);
+            samples.seq.push((index % self.requests) as u32);
+            samples.start_ns.push(row.start_ns);
+            samples.end_ns.push(row.end_ns);
+            samples.error.push(error);
+            samples.bytes_out.push(bytes_out);
+            samples.bytes_in.push(row.bytes_in);
+            if self.connects {
+                let tcp_done = row.tcp_end_ns != 0;
+                samples.tcp_ns.push(tcp_done.then_some(row.tcp_end_ns - row.tcp_start_ns));
+                let shaken = tcp_done && self.has_handshake && row.status == 0;
+                samples.handshake_ns.push(shaken.then_some(row.end_ns - row.tcp_end_ns));
+            }
+        }
+        Ok(Some((samples, from + count)))
+    }
+
+    /// The error number of a row in its batch, with its reason entered there.
+    fn reason(&self, samples: &mut Samples, status: i64, report: Option<&ClientReport>) -> u32 {
+        if status == 0 {
+            return 0;
+        }
+        let known = usize::try_from(status - 1).ok().and_then(|index| report?.errors.get(index));
+        let reason = known.map_or(REASON_LOST, String::as_str);
+        let index = samples.errors.iter().position(|known| known == reason).unwrap_or_else(|| {
+            samples.errors.push(reason.to_owned());
+            samples.errors.len() - 1
+        });
+        index as u32 + 1
+    }
+
+    fn rows(&self, from: u64, count: u64) -> io::Result<Vec<Row>> {
+        let mut bytes = vec![0; count as usize * ROW_BYTES];
+        self.file.read_exact_at(&mut bytes, from * ROW_BYTES as u64)?;
+        let (fields, _) = bytes.as_chunks::<8>();
+        let field = |row: usize, column: usize| i64::from_le_bytes(fields[row * FIELDS + column]);
+        Ok((0..count as usize)
+            .map(|row| Row {
+                start_ns: field(row, 0),
+                end_ns: field(row, 1),
+                status: field(row, 2),
+                bytes_in: field(row, 3),
+                tcp_start_ns: field(row, 4),
+                tcp_end_ns: field(row, 5),
+            })
+            .collect())
+    }
+}

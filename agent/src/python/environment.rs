@@ -1,0 +1,328 @@
+//! Virtual environments with the libraries under test, made from locks with hashes, one for each set of locks and
+//! interpreter, kept for later runs.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{Flock, FlockArg};
+use rpycbench_measure::Stack;
+use rpycbench_proto::message::PythonFacts;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::workers::{hex, lay_out};
+use crate::child::{Child, Launch, SpawnError};
+
+/// Everything needed for RPyC, both sides.
+const RPYC_LOCK: &str = include_str!("../../python/requirements/rpyc.txt");
+/// Everything needed for Flask and requests.
+const HTTP_LOCK: &str = include_str!("../../python/requirements/http.txt");
+/// The oldest interpreter the locks are made for.
+const OLDEST_PYTHON: (u32, u32) = (3, 10);
+/// A sound environment holds this file, written last: what is in it.
+const COMPLETE: &str = "complete.json";
+
+/// An environment could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvironmentError {
+    /// No interpreter.
+    #[error("no python3 in PATH: install Python {}.{} or newer with its venv module", OLDEST_PYTHON.0, OLDEST_PYTHON.1)]
+    NoPython,
+    /// An interpreter that is too old.
+    #[error("{} is Python {found}: the locked libraries need {}.{} or newer", .path.display(), OLDEST_PYTHON.0, OLDEST_PYTHON.1)]
+    TooOld {
+        /// The interpreter.
+        path: PathBuf,
+        /// Its version.
+        found: String,
+    },
+    /// The state folder cannot be used.
+    #[error("cannot write the Python environment to {}: {source}", .path.display())]
+    Folder {
+        /// What was written.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A step failed.
+    #[error("cannot build the Python environment: {step} {outcome}: {reason}{hint}")]
+    Step {
+        /// What was being done.
+        step: &'static str,
+        /// How the program ended.
+        outcome: String,
+        /// Its own last words.
+        reason: String,
+        /// What the user can do.
+        hint: &'static str,
+    },
+    /// A program could not be started.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+}
+
+/// A finished environment.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    python: PathBuf,
+    workers: PathBuf,
+    /// What is in it.
+    pub facts: PythonFacts,
+}
+
+/// A step of building, to be shown.
+pub struct Step {
+    /// In words.
+    pub what: String,
+    /// Steps done.
+    pub done: u32,
+    /// Steps in all.
+    pub total: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct InstalledFacts {
+    python: String,
+    implementation: String,
+    packages: BTreeMap<String, String>,
+}
+
+impl Environment {
+    /// The environment for these stacks below `state`, made if it is not there; `progress` is told of each step.
+    ///
+    /// # Errors
+    /// When there is no interpreter, no package index, no space. What was half made is made anew next time.
+    pub async fn prepare(
+        state: &Path,
+        stacks: &[Stack],
+        progress: impl Fn(Step) + Send,
+    ) -> Result<Self, EnvironmentError> {
+        let interpreter = find_program("python3").ok_or(EnvironmentError::NoPython)?;
+        let version = interpreter_version(&interpreter).await?;
+        let locks = locks(stacks);
+        let folder = state.join("environments").join(key(&interpreter, &version, &locks));
+        let refused = |path: &Path| {
+            let path = path.to_owned();
+            move |source| EnvironmentError::Folder { path, source }
+        };
+        fs::create_dir_all(&folder).map_err(refused(&folder))?;
+        let workers = lay_out(state).map_err(refused(state))?;
+        let python = folder.join("bin/python");
+        let complete = folder.join(COMPLETE);
+
+        // Two agents on one host must not build the same environment at the same time.
+        let lock_path = folder.with_extension("lock");
+        let locking = lock_path.clone();
+        let locked = tokio::task::spawn_blocking(move || lock(&locking)).await.map_err(io::Error::other);
+        let _lock = locked.and_then(|lock| lock).map_err(refused(&lock_path))?;
+        let built = !complete.is_file();
+        if built {
+            fs::remove_dir_all(&folder).map_err(refused(&folder))?;
+            fs::create_dir_all(&folder).map_err(refused(&folder))?;
+            let builder = Builder { interpreter, folder: &folder, python: &python, locks: &locks };
+            builder.build(&progress).await?;
+            let facts = run(&python, &["-m", "rpycbench_workers.facts"], &workers, "looking at the libraries", "", |_| {}).await?;
+            fs::write(&complete, facts.last().map(String::as_str).unwrap_or_default()).map_err(refused(&complete))?;
+        }
+        let text = fs::read_to_string(&complete).map_err(refused(&complete))?;
+        let InstalledFacts { python: version, implementation, packages } =
+            serde_json::from_str(&text).map_err(|error| refused(&complete)(error.into()))?;
+        Ok(Self { python, workers, facts: PythonFacts { python: version, implementation, packages, built } })
+    }
+
+    /// How to start a worker's module on these CPUs. Its environment variables are fixed: nothing of the agent's own
+    /// (proxies, Python paths) reaches a measurement.
+    pub fn worker(&self, module: &str, cpus: Vec<u32>) -> Launch {
+        Launch {
+            program: self.python.clone(),
+            args: vec!["-s".to_owned(), "-m".to_owned(), format!("rpycbench_workers.{module}")],
+            folder: self.workers.clone(),
+            environment: Some(vec![
+                ("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned()),
+                ("LANG".to_owned(), "C.UTF-8".to_owned()),
+            ]),
+            cpus,
+        }
+    }
+}
+
+fn lock(path: &Path) -> io::Result<Flock<File>> {
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+    Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| error.into())
+}
+
+fn locks(stacks: &[Stack]) -> Vec<(&'static str, &'static str)> {
+    let mut locks = Vec::new();
+    if stacks.contains(&Stack::Rpyc) {
+        locks.push(("rpyc.txt", RPYC_LOCK));
+    }
+    if stacks.contains(&Stack::Http) {
+        locks.push(("http.txt", HTTP_LOCK));
+    }
+    locks
+}
+
+fn key(interpreter: &Path, version: &str, locks: &[(&str, &str)]) -> String {
+    let mut digest = Sha256::new();
+    for part in [interpreter.as_os_str().as_encoded_bytes(), version.as_bytes()] {
+        digest.update(part);
+        digest.update([0]);
+    }
+    for (name, text) in locks {
+        digest.update(name);
+        digest.update(text);
+    }
+    hex(&digest.finalize())[..16].to_owned()
+}
+
+fn find_program(name: &str) -> Option<PathBuf> {
+    let executable =
+        |path: &PathBuf| path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
+    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(executable)
+}
+
+async fn interpreter_version(interpreter: &Path) -> Result<String, EnvironmentError> {
+    const ASK: &str = "import sys; print('%d.%d.%d' % sys.version_info[:3])";
+    let folder = std::env::temp_dir();
+    let lines = run(interpreter, &["-c", ASK], &folder, "asking python3 for its version", "", |_| {}).await?;
+    let version = lines.last().cloned().unwrap_or_default();
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    if (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) < OLDEST_PYTHON {
+        return Err(EnvironmentError::TooOld { path: interpreter.to_owned(), found: version });
+    }
+    Ok(version)
+}
+
+/// Makes one environment, with `uv` where it is there (seconds) and `venv` and `pip` otherwise.
+struct Builder<'a> {
+    interpreter: PathBuf,
+    folder: &'a Path,
+    python: &'a Path,
+    locks: &'a [(&'static str, &'static str)],
+}
+
+const NO_VENV: &str = "; install the venv module of python3 (Debian: python3-venv)";
+const NO_INDEX: &str = "; the first run needs a Python package index: connect this host, or name one in PIP_INDEX_URL, or wheels in PIP_FIND_LINKS";
+
+impl Builder<'_> {
+    async fn build(&self, progress: &(impl Fn(Step) + Send)) -> Result<(), EnvironmentError> {
+        let mut locks = Vec::new();
+        for (name, text) in self.locks {
+            let path = self.folder.join(name);
+            fs::write(&path, text).map_err(|source| EnvironmentError::Folder { path: path.clone(), source })?;
+            locks.push(path.display().to_string());
+        }
+        let total = 2 + self.locks.iter().map(|(_, text)| packages(text)).sum::<u32>();
+        progress(Step { what: "making a virtual environment".to_owned(), done: 0, total });
+        match find_program("uv") {
+            Some(uv) => self.with_uv(&uv, &locks, total, progress).await?,
+            None => self.with_pip(&locks, total, progress).await?,
+        }
+        progress(Step { what: "libraries installed".to_owned(), done: total, total });
+        Ok(())
+    }
+
+    async fn with_uv(
+        &self,
+        uv: &Path,
+        locks: &[String],
+        total: u32,
+        progress: &(impl Fn(Step) + Send),
+    ) -> Result<(), EnvironmentError> {
+        let interpreter = self.interpreter.display().to_string();
+        let (folder, python) = (self.folder.display().to_string(), self.python.display().to_string());
+        let venv = ["venv", "--quiet", "--allow-existing", "--no-python-downloads", "--python", &interpreter, &folder];
+        run(uv, &venv, self.folder, "uv venv", NO_VENV, |_| {}).await?;
+        progress(Step { what: "installing libraries with uv".to_owned(), done: 1, total });
+        let sync = ["pip", "sync", "--quiet", "--require-hashes", "--only-binary", ":all:", "--compile-bytecode", "--python"];
+        let args: Vec<&str> = sync.into_iter().chain([python.as_str()]).chain(locks.iter().map(String::as_str)).collect();
+        run(uv, &args, self.folder, "uv pip sync", NO_INDEX, |_| {}).await.map(drop)
+    }
+
+    async fn with_pip(
+        &self,
+        locks: &[String],
+        total: u32,
+        progress: &(impl Fn(Step) + Send),
+    ) -> Result<(), EnvironmentError> {
+        let folder = self.folder.display().to_string();
+        run(&self.interpreter, &["-m", "venv", &folder], self.folder, "python3 -m venv", NO_VENV, |_| {}).await?;
+        let pip = ["-m", "pip", "install", "--require-hashes", "--only-binary", ":all:", "--no-input", "--retries", "2", "--timeout", "15"];
+        let mut args = pip.to_vec();
+        for lock in locks {
+            args.extend(["-r", lock]);
+        }
+        let mut done = 1;
+        run(self.python, &args, self.folder, "pip install", NO_INDEX, |line| {
+            if let Some(package) = line.strip_prefix("Collecting ") {
+                done = (done + 1).min(total);
+                let package = package.split_whitespace().next().unwrap_or(package);
+                progress(Step { what: format!("installing {package}"), done, total });
+            }
+        })
+        .await
+        .map(drop)
+    }
+}
+
+/// How many packages a lock installs on this system.
+fn packages(lock: &str) -> u32 {
+    let pinned = |line: &&str| line.contains("==") && !line.starts_with(['#', ' ']) && !line.contains("sys_platform == 'win32'");
+    lock.lines().filter(pinned).count().try_into().unwrap_or(u32::MAX)
+}
+
+/// Runs a program under a keeper and returns its lines; `heard` sees each as it comes.
+async fn run(
+    program: &Path,
+    args: &[&str],
+    folder: &Path,
+    step: &'static str,
+    hint: &'static str,
+    mut heard: impl FnMut(&str),
+) -> Result<Vec<String>, EnvironmentError> {
+    let mut child = Child::spawn(&Launch {
+        program: program.to_owned(),
+        args: args.iter().map(|&arg| arg.to_owned()).collect(),
+        folder: folder.to_owned(),
+        environment: None,
+        cpus: Vec::new(),
+    })?;
+    let mut lines = Vec::new();
+    while let Some(line) = child.line().await {
+        heard(&line);
+        lines.push(line);
+    }
+    let exit = child.stop().await;
+    if exit.code == Some(0) {
+        return Ok(lines);
+    }
+    let said = exit.stderr.lines().chain(lines.iter().map(String::as_str));
+    let mut said = said.map(str::trim).filter(|line| !line.is_empty());
+    let telling = said.clone().rfind(|line| line.to_lowercase().starts_with("error"));
+    let reason = telling.or_else(|| said.next_back()).unwrap_or("it said nothing").to_owned();
+    Err(EnvironmentError::Step { step, outcome: exit.to_string(), reason, hint })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stack_has_a_lock_with_a_hash_for_each_package() {
+        for (name, text) in locks(&[Stack::Rpyc, Stack::Http]) {
+            assert!(packages(text) > 0, "{name} is empty");
+            let hashes = text.lines().filter(|line| line.contains("--hash=sha256:")).count();
+            assert!(hashes >= packages(text) as usize, "{name} has {hashes} hashes");
+        }
+    }
+
+    #[test]
+    fn another_interpreter_or_lock_means_another_environment() {
+        let base = key(Path::new("/usr/bin/python3"), "3.11.7", &[("rpyc.txt", "rpyc==1")]);
+        assert_ne!(base, key(Path::new("/usr/bin/python3"), "3.12.0", &[("rpyc.txt", "rpyc==1")]));
+        assert_ne!(base, key(Path::new("/usr/bin/python3"), "3.11.7", &[("rpyc.txt", "rpyc==2")]));
+    }
+}

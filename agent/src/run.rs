@@ -1,0 +1,202 @@
+//! The agent's side of a run: the state machine drawn in `agent.proto`, and the only `select!`.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use rpycbench_proto::message::{CellId, Event, Exit, Failure};
+use rpycbench_proto::{Command, PROTOCOL};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio_stream::{Stream, StreamExt};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+use crate::drive::{self, Drive};
+use crate::python::environment::{Environment, EnvironmentError, Step};
+use crate::serve::{self, Serve};
+
+/// The conversation broke its rules, or could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The other side speaks another version.
+    #[error("the controller speaks protocol {theirs}, this agent {PROTOCOL}: install the same version on both")]
+    Protocol {
+        /// The controller's.
+        theirs: u32,
+    },
+    /// A command came in a state where it makes no sense.
+    #[error("unexpected command: {0}")]
+    Unexpected(String),
+    /// A command did not parse.
+    #[error("{0}")]
+    Malformed(String),
+    /// The host has no usable clock.
+    #[error("no CLOCK_MONOTONIC_RAW on this host: {0}")]
+    Clock(nix::Error),
+}
+
+/// Follows the controller's commands until it closes the stream, the stream breaks or `stop`; then every process that the
+/// run started is ended before this returns.
+///
+/// # Errors
+/// When the controller breaks the rules of the conversation.
+pub async fn run(
+    state: PathBuf,
+    commands: impl Stream<Item = Result<Command, String>>,
+    events: mpsc::Sender<Event>,
+    stop: CancellationToken,
+) -> Result<(), RunError> {
+    tokio::pin!(commands);
+    let mut run = Run { state, events, environment: None, cells: HashMap::new(), tasks: JoinSet::new(), opened: false };
+    let outcome = loop {
+        tokio::select! {
+            command = commands.next() => match command {
+                None => break Ok(()),
+                Some(Err(reason)) => break Err(RunError::Malformed(reason)),
+                Some(Ok(command)) => if let Err(error) = run.obey(command).await { break Err(error) },
+            },
+            Some(ended) = run.tasks.join_next() => if let Ok(ended) = ended { run.settle(ended).await },
+            () = stop.cancelled() => break Ok(()),
+        }
+    };
+    for cell in run.cells.values() {
+        cell.stop.cancel();
+    }
+    // Reports of what is ended now have no reader; without this they would wait for one.
+    drop(run.events);
+    while run.tasks.join_next().await.is_some() {}
+    outcome
+}
+
+struct Run {
+    state: PathBuf,
+    events: mpsc::Sender<Event>,
+    environment: Option<Environment>,
+    cells: HashMap<CellId, Cell>,
+    tasks: JoinSet<Ended>,
+    opened: bool,
+}
+
+/// A cell this agent has a role in.
+#[derive(Default)]
+struct Cell {
+    stop: CancellationToken,
+    target: Option<oneshot::Sender<SocketAddr>>,
+    /// Roles that have not ended.
+    running: u32,
+    server: Option<Exit>,
+    driver: Option<Exit>,
+    /// The controller waits for `Stopped`.
+    stopping: bool,
+}
+
+/// A task of the run that is over.
+enum Ended {
+    Prepared(Result<Environment, EnvironmentError>),
+    Server(CellId, Exit),
+    Driver(CellId, Exit),
+}
+
+impl Run {
+    async fn obey(&mut self, command: Command) -> Result<(), RunError> {
+        match command {
+            Command::Open { protocol, .. } if protocol != PROTOCOL => return Err(RunError::Protocol { theirs: protocol }),
+            Command::Open { .. } => {
+                self.opened = true;
+                let epoch_ns = clock::raw_ns().map_err(RunError::Clock)?;
+                self.send(Event::Opened { epoch_ns }).await;
+            }
+            other if !self.opened => return Err(RunError::Unexpected(format!("{other:?} before open"))),
+            Command::Prepare { stacks } => {
+                let (state, events) = (self.state.clone(), self.events.clone());
+                self.tasks.spawn(async move {
+                    let progress = |Step { what, done, total }: Step| {
+                        // A step that finds the queue full is not shown; the next one is.
+                        drop(events.try_send(Event::Preparing { what, done, total }));
+                    };
+                    Ended::Prepared(Environment::prepare(&state, &stacks, progress).await)
+                });
+            }
+            Command::Serve { cell, server, address, placement } => {
+                let environment = self.environment("serve")?;
+                let stop = self.enter(cell);
+                let serving = serve::serve(Serve { cell, server, address, placement }, environment, stop, self.events.clone());
+                self.tasks.spawn(async move { Ended::Server(cell, serving.await) });
+            }
+            Command::Arm { cell, stack, workload, placement } => {
+                let environment = self.environment("arm")?;
+                let (target, given) = oneshot::channel();
+                let stop = self.enter(cell);
+                let order = Drive { cell, stack, workload, placement };
+                let driving = drive::drive(order, environment, given, stop, self.events.clone());
+                self.tasks.spawn(async move { Ended::Driver(cell, driving.await) });
+                self.cells.entry(cell).or_default().target = Some(target);
+            }
+            Command::Drive { cell, target } => {
+                let waiting = self.cells.get_mut(&cell).and_then(|cell| cell.target.take());
+                let waiting = waiting.ok_or_else(|| RunError::Unexpected(format!("drive for cell {cell}, which is not armed")))?;
+                // Refused where the driver has just failed, which it reports itself.
+                let _ = waiting.send(target);
+            }
+            Command::Stop { cell } => {
+                let entered = self.cells.entry(cell).or_default();
+                entered.stopping = true;
+                entered.stop.cancel();
+                self.leave(cell).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn environment(&self, what: &str) -> Result<Environment, RunError> {
+        self.environment.clone().ok_or_else(|| RunError::Unexpected(format!("{what} before the environment is prepared")))
+    }
+
+    /// Adds a role to a cell.
+    fn enter(&mut self, cell: CellId) -> CancellationToken {
+        let cell = self.cells.entry(cell).or_default();
+        cell.running += 1;
+        cell.stop.clone()
+    }
+
+    async fn settle(&mut self, ended: Ended) {
+        match ended {
+            Ended::Prepared(Ok(environment)) => {
+                let facts = environment.facts.clone();
+                self.environment = Some(environment);
+                self.send(Event::Prepared(facts)).await;
+            }
+            Ended::Prepared(Err(error)) => {
+                let failure = Failure { cell: None, phase: "prepare".to_owned(), reason: error.to_string(), exit: None };
+                self.send(Event::Failed(failure)).await;
+            }
+            Ended::Server(cell, exit) => {
+                let entered = self.cells.entry(cell).or_default();
+                entered.running -= 1;
+                entered.server = Some(exit);
+                self.leave(cell).await;
+            }
+            Ended::Driver(cell, exit) => {
+                let entered = self.cells.entry(cell).or_default();
+                entered.running -= 1;
+                entered.driver = Some(exit);
+                self.leave(cell).await;
+            }
+        }
+    }
+
+    /// Closes a cell once it was told to stop and its roles have ended.
+    async fn leave(&mut self, id: CellId) {
+        if self.cells.get(&id).is_some_and(|cell| cell.stopping && cell.running == 0)
+            && let Some(cell) = self.cells.remove(&id)
+        {
+            self.send(Event::Stopped { cell: id, server: cell.server, driver: cell.driver }).await;
+        }
+    }
+
+    async fn send(&self, event: Event) {
+        // Nobody takes it only when the controller is gone, which ends the stream of commands too.
+        drop(self.events.send(event).await);
+    }
+}

@@ -1,0 +1,98 @@
+//! The serve role: one server under test, from its start to the last of its processes.
+
+mod ready;
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use rpycbench_measure::{Placement, Server};
+use rpycbench_proto::message::{CellId, Event, Exit, Failure};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::child::Child;
+use crate::cpu_time::tree;
+use crate::placement::{Role, place};
+use crate::python::Environment;
+use crate::python::worker::{Report, ServeOrder};
+
+/// A Python server listens within a second; a cold disk and a busy machine may need several.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// What to serve.
+#[derive(Clone, Debug)]
+pub struct Serve {
+    /// The cell.
+    pub cell: CellId,
+    /// The server.
+    pub server: Server,
+    /// The address to bind.
+    pub address: IpAddr,
+    /// Where it may run.
+    pub placement: Placement,
+}
+
+/// Starts the server, reports `Serving`, and keeps it until `stop`. A server that does not start, or ends before it is
+/// told to, is reported as `Failed`.
+pub async fn serve(order: Serve, environment: Environment, stop: CancellationToken, events: mpsc::Sender<Event>) -> Exit {
+    let pinned = place(Role::Serve, order.placement);
+    let began = Instant::now();
+    let mut child = match Child::spawn(&environment.worker("serve", pinned.cpus.clone())) {
+        Ok(child) => child,
+        Err(error) => {
+            let failure = Failure { cell: Some(order.cell), phase: "start server".to_owned(), reason: error.to_string(), exit: None };
+            // Nobody listens only when the run is over.
+            drop(events.send(Event::Failed(failure)).await);
+            return Exit::default();
+        }
+    };
+    let starting = tokio::time::timeout(START_LIMIT, start(&mut child, &order));
+    let failure = match stop.run_until_cancelled(starting).await {
+        None => None,
+        Some(Err(_)) => Some(("start server", format!("not ready after {START_LIMIT:?}"))),
+        Some(Ok(Err((phase, reason)))) => Some((phase, reason)),
+        Some(Ok(Ok(address))) => {
+            let startup_ns = began.elapsed().as_nanos().try_into().unwrap_or(u64::MAX);
+            drop(events.send(Event::Serving { cell: order.cell, address, pinned, startup_ns }).await);
+            return keep(order.cell, child, &stop, &events).await;
+        }
+    };
+    let exit = child.stop().await;
+    if let Some((phase, reason)) = failure {
+        let failure = Failure { cell: Some(order.cell), phase: phase.to_owned(), reason, exit: Some(exit.clone()) };
+        drop(events.send(Event::Failed(failure)).await);
+    }
+    exit
+}
+
+/// Waits for the end of a server that is ready.
+async fn keep(cell: CellId, mut child: Child, stop: &CancellationToken, events: &mpsc::Sender<Event>) -> Exit {
+    let keeper = child.keeper();
+    let cpu_ns = |keeper: Option<i32>| keeper.map_or(0, |keeper| tree(keeper).cpu_ns);
+    let at_ready = cpu_ns(keeper);
+    let ended = stop.run_until_cancelled(child.ended()).await.is_some();
+    let load_cpu_ns = cpu_ns(keeper).saturating_sub(at_ready);
+    let exit = Exit { load_cpu_ns, ..child.stop().await };
+    if ended {
+        let reason = format!("the server {exit} before it was told to");
+        let failure = Failure { cell: Some(cell), phase: "serve".to_owned(), reason, exit: Some(exit.clone()) };
+        drop(events.send(Event::Failed(failure)).await);
+    }
+    exit
+}
+
+async fn start(child: &mut Child, order: &Serve) -> Result<SocketAddr, (&'static str, String)> {
+    const PHASE: &str = "start server";
+    // A worker that died at once says why on stderr; its missing answer is noticed below.
+    drop(child.order(&ServeOrder::new(&order.server, order.address)).await);
+    let Some(line) = child.line().await else { return Err((PHASE, "it ended before it listened".to_owned())) };
+    let port = match Report::parse(&line).map_err(|reason| (PHASE, reason))? {
+        Report::Listening { port } => port,
+        Report::Failed { phase, reason } => return Err((PHASE, format!("{phase}: {reason}"))),
+        other => return Err((PHASE, format!("unexpected report {other:?}"))),
+    };
+    let address = SocketAddr::new(order.address, port);
+    let keeper = child.keeper().unwrap_or_default();
+    ready::wait(order.server.kind, address, keeper).await.map_err(|reason| ("wait for server", reason))?;
+    Ok(address)
+}

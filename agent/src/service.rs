@@ -1,0 +1,121 @@
+//! Serves gRPC: generated messages in and out, no logic. One run at a time.
+
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rpycbench_proto::message::HostFacts;
+use rpycbench_proto::{Command, PROTOCOL, pb};
+use tokio::sync::{Notify, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, StreamExt};
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+use tracing::Instrument;
+
+use crate::{host, run};
+
+/// Events on their way to the controller. A controller that does not read holds up the reports, never the load.
+const EVENT_QUEUE: usize = 16;
+
+/// The gRPC service of one agent.
+#[derive(Clone)]
+pub struct AgentService {
+    state: PathBuf,
+    facts: Arc<HostFacts>,
+    stop: CancellationToken,
+    holder: Arc<Mutex<Option<Holder>>>,
+    released: Arc<Notify>,
+}
+
+/// Which run has the agent.
+struct Holder {
+    peer: String,
+}
+
+impl AgentService {
+    /// An idle agent that keeps its environments in `state` and ends its run at `stop`.
+    pub fn new(state: PathBuf, stop: CancellationToken) -> Self {
+        Self {
+            state,
+            facts: Arc::new(host::facts()),
+            stop,
+            holder: Arc::default(),
+            released: Arc::default(),
+        }
+    }
+
+    /// Waits until no run has the agent, which means that none of its processes is left.
+    pub async fn idle(&self) {
+        loop {
+            let released = self.released.notified();
+            if self.holder.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
+                return;
+            }
+            released.await;
+        }
+    }
+
+    fn take(&self, peer: &str) -> Result<Hold, Status> {
+        let mut holder = self.holder.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Holder { peer }) = &*holder {
+            return Err(Status::resource_exhausted(format!("the agent is busy with a run of {peer}")));
+        }
+        *holder = Some(Holder { peer: peer.to_owned() });
+        Ok(Hold { holder: self.holder.clone(), released: self.released.clone() })
+    }
+}
+
+/// Possession of the agent, given back when dropped.
+struct Hold {
+    holder: Arc<Mutex<Option<Holder>>>,
+    released: Arc<Notify>,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        *self.holder.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.released.notify_waiters();
+    }
+}
+
+#[tonic::async_trait]
+impl pb::agent_server::Agent for AgentService {
+    async fn hello(&self, _: Request<pb::HelloRequest>) -> Result<Response<pb::HelloReply>, Status> {
+        Ok(Response::new(pb::HelloReply {
+            protocol: PROTOCOL,
+            build: env!("CARGO_PKG_VERSION").to_owned(),
+            host: Some(HostFacts::clone(&self.facts).into()),
+        }))
+    }
+
+    type RunStream = Pin<Box<dyn Stream<Item = Result<pb::Event, Status>> + Send>>;
+
+    async fn run(&self, request: Request<Streaming<pb::Command>>) -> Result<Response<Self::RunStream>, Status> {
+        let peer = request.remote_addr().map_or_else(|| "an unknown peer".to_owned(), |peer| peer.to_string());
+        let hold = self.take(&peer)?;
+        let span = tracing::info_span!(target: "rpycbench", "agent run", %peer);
+        rpycbench_process::propagate::adopt(&span, request.metadata());
+
+        let (events, outgoing) = mpsc::channel(EVENT_QUEUE);
+        let (failure, failed) = mpsc::channel::<Status>(1);
+        let commands = request.into_inner().map(|command| {
+            command.map_err(|status| status.message().to_owned()).and_then(|command| {
+                Command::try_from(command).map_err(|error| error.to_string())
+            })
+        });
+        let (state, stop) = (self.state.clone(), self.stop.clone());
+        let running = async move {
+            if let Err(error) = run::run(state, commands, events, stop).await {
+                tracing::warn!(%error, "the run ended");
+                // Refused only when the controller is gone, who then does not care.
+                drop(failure.send(Status::failed_precondition(error.to_string())).await);
+            }
+            drop(hold);
+        };
+        tokio::spawn(running.instrument(span));
+        let events = ReceiverStream::new(outgoing).map(|event| Ok(pb::Event::from(event)));
+        let failed = ReceiverStream::new(failed).map(Err);
+        Ok(Response::new(Box::pin(events.chain(failed))))
+    }
+}

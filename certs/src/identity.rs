@@ -1,0 +1,83 @@
+//! A certificate with its key and the authority its holder trusts, and the TLS settings made of the three.
+
+use std::sync::Arc;
+
+use rustls::client::Resumption;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use serde::{Deserialize, Serialize};
+
+use crate::CertError;
+
+/// What a controller or an agent proves itself with, as PEM.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Identity {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+    /// The authority whose holders are let in (agents) or believed (controllers).
+    pub(crate) trusted: String,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity").field("certificate", &self.certificate).field("key", &"…").finish_non_exhaustive()
+    }
+}
+
+/// The name in an agent's certificate that stands for the agent itself, wherever it listens.
+pub fn agent_dns_name(agent: &str) -> String {
+    format!("{agent}.agent.rpycbench.invalid")
+}
+
+impl Identity {
+    /// TLS 1.3 for an agent: clients must show a certificate of the trusted authority.
+    ///
+    /// # Errors
+    /// When the PEM is damaged or key and certificate do not match.
+    pub fn server_config(&self) -> Result<ServerConfig, CertError> {
+        let provider = Arc::new(ring::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(self.roots()?), provider.clone()).build()?;
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(self.chain()?, self.private_key()?)?;
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        // A resumed session would skip the look at the certificate.
+        config.send_tls13_tickets = 0;
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        Ok(config)
+    }
+
+    /// TLS 1.3 for a controller: servers must show a certificate of the trusted authority.
+    ///
+    /// # Errors
+    /// When the PEM is damaged or key and certificate do not match.
+    pub fn client_config(&self) -> Result<ClientConfig, CertError> {
+        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .with_root_certificates(self.roots()?)
+            .with_client_auth_cert(self.chain()?, self.private_key()?)?;
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        config.resumption = Resumption::disabled();
+        Ok(config)
+    }
+
+    fn chain(&self) -> Result<Vec<CertificateDer<'static>>, CertError> {
+        Ok(CertificateDer::pem_slice_iter(self.certificate.as_bytes()).collect::<Result<_, _>>()?)
+    }
+
+    fn private_key(&self) -> Result<PrivateKeyDer<'static>, CertError> {
+        Ok(PrivateKeyDer::from_pem_slice(self.key.as_bytes())?)
+    }
+
+    fn roots(&self) -> Result<RootCertStore, CertError> {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(self.trusted.as_bytes()) {
+            roots.add(certificate?)?;
+        }
+        Ok(roots)
+    }
+}

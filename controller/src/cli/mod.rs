@@ -1,0 +1,191 @@
+//! The command line: parses it, does what it says, and turns the outcome into an exit code.
+
+mod check;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use rpycbench_process::{Shutdown, Telemetry};
+use wildmatch::WildMatch;
+
+use crate::error::Error;
+use crate::plan::{Cell, Plan};
+use crate::progress::{Reporter, RunEvent};
+use crate::run::{self, Finished, Settings};
+use crate::store::manifest::CellStatus;
+use crate::{report, results};
+
+/// The variable that says where state lies.
+const HOME_VARIABLE: &str = "RPYCBENCH_HOME";
+
+/// Measures what Python services speak: RPyC against HTTP, on one host and between hosts.
+#[derive(Debug, Parser)]
+#[command(name = "rpycbench-controller", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a plan and report what was measured.
+    Run {
+        /// The plan.
+        plan: PathBuf,
+        /// The folder that run folders are made in.
+        #[arg(long, default_value = "results", value_name = "DIR")]
+        out: PathBuf,
+        /// Run only cells whose name (topology/server/workload/driver/bN) matches; * and ? are wild.
+        #[arg(long, value_name = "GLOB")]
+        only: Option<String>,
+        /// Say nothing but errors.
+        #[arg(long, conflicts_with = "json")]
+        quiet: bool,
+        /// One JSON object per event on stdout.
+        #[arg(long)]
+        json: bool,
+        /// Export spans to this OTLP collector.
+        #[arg(long, value_name = "URL")]
+        otlp: Option<String>,
+    },
+    /// Show what a plan would do: every cell, the expected duration, the hosts. Runs nothing.
+    Check {
+        /// The plan.
+        plan: PathBuf,
+    },
+    /// Make results and reports of a run again from its samples.
+    Report {
+        /// The run folder.
+        run_dir: PathBuf,
+        /// What to make; default: everything.
+        #[arg(long, value_delimiter = ',', value_enum)]
+        format: Vec<Format>,
+    },
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// What `report` can make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// report.md and the graphs.
+    Md,
+    /// results.json, results_local.json, results_remote.json.
+    Json,
+}
+
+/// Parses the command line, does what it says and gives the exit code of the contract.
+pub fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Run { plan, out, only, quiet, json, otlp } => {
+            let reporter = Reporter::new(json, quiet);
+            run(&plan, out, only.as_deref(), reporter, otlp)
+        }
+        Command::Check { plan } => Plan::load(&plan).map_err(Error::from).map(|(plan, _)| say(&check::describe(&plan))),
+        Command::Report { run_dir, format } => make_report(&run_dir, &format).map(|report| say(&report)),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "rpycbench-controller", &mut std::io::stdout());
+            Ok(())
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody may be left to read it, and then there is nothing to be done.
+            drop(writeln!(std::io::stderr(), "rpycbench-controller: {error}"));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Writes the result of a command to stdout.
+fn say(text: &str) {
+    // A reader that went away (`| head`) has seen what it wanted.
+    drop(std::io::stdout().write_all(text.as_bytes()));
+}
+
+#[tokio::main]
+async fn run(
+    path: &Path,
+    out: PathBuf,
+    only: Option<&str>,
+    mut reporter: Reporter,
+    otlp: Option<String>,
+) -> Result<(), Error> {
+    let began = std::time::Instant::now();
+    let (plan, plan_bytes) = Plan::load(path)?;
+    let cells = choose(&plan, only)?;
+    let telemetry = Telemetry::start("rpycbench-controller", otlp.as_deref())?;
+    let shutdown = Shutdown::on_signals().map_err(Error::Signals)?;
+    let settings = Settings { plan, plan_bytes, cells, out, agent_state: home()?.join("agent"), otlp };
+
+    let running = run::run(settings, &mut reporter, &shutdown);
+    let finished = shutdown.abort.run_until_cancelled(running).await.ok_or(Error::Aborted)?;
+    telemetry.stop();
+    let Finished { folder, manifest } = finished?;
+    let results = results::compute(folder.path())?;
+    results::write(folder.path(), &results)?;
+    let report = report::write(folder.path(), &results)?;
+    reporter.tell(&RunEvent::RunFinished {
+        complete: results.complete,
+        folder: folder.path().to_owned(),
+        report: report.clone(),
+        seconds: began.elapsed().as_secs_f64(),
+    });
+    if !matches!(reporter, Reporter::Json) {
+        say(&format!("run folder: {}\nreport: {}\n", folder.path().display(), report.display()));
+    }
+    let mut missing = manifest.cells.iter().filter(|cell| cell.status != CellStatus::Complete);
+    match missing.next() {
+        None => Ok(()),
+        Some(first) => {
+            let name = format!("{}/{}/{}/{}/b{}", first.topology, first.server, first.workload, first.driver, first.block);
+            let first = format!("{name}: {}", first.reason);
+            let (missing, of) = (1 + missing.count(), manifest.cells.len());
+            Err(Error::Incomplete { missing, of, first, folder: folder.path().to_owned() })
+        }
+    }
+}
+
+fn choose(plan: &Plan, only: Option<&str>) -> Result<Vec<Cell>, Error> {
+    let mut cells = plan.cells();
+    if let Some(glob) = only {
+        let wanted = WildMatch::new(glob);
+        cells.retain(|&cell| wanted.matches(&plan.cell_name(cell).to_string()));
+        if cells.is_empty() {
+            let example = plan.cells().first().map(|&cell| plan.cell_name(cell).to_string()).unwrap_or_default();
+            return Err(Error::Usage(format!("--only {glob:?} matches no cell; a cell's name is like {example:?}")));
+        }
+    }
+    Ok(cells)
+}
+
+/// Where state lies: `$RPYCBENCH_HOME`, else the platform's data folder.
+fn home() -> Result<PathBuf, Error> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set(HOME_VARIABLE)
+        .or_else(|| set("XDG_DATA_HOME").map(|data| data.join("rpycbench")))
+        .or_else(|| set("HOME").map(|home| home.join(".local/share/rpycbench")))
+        .map(|home| std::path::absolute(&home).unwrap_or(home))
+        .ok_or_else(|| Error::Usage(format!("no home folder: set {HOME_VARIABLE} to a folder for state")))
+}
+
+fn make_report(run_dir: &Path, formats: &[Format]) -> Result<String, Error> {
+    let wants = |format| formats.is_empty() || formats.contains(&format);
+    let results = results::compute(run_dir)?;
+    let mut made = Vec::new();
+    if wants(Format::Json) {
+        results::write(run_dir, &results)?;
+        made.push(run_dir.join("results.json"));
+    }
+    if wants(Format::Md) {
+        made.push(report::write(run_dir, &results)?);
+    }
+    Ok(made.iter().map(|path| format!("made {}\n", path.display())).collect())
+}

@@ -1,0 +1,68 @@
+//! Everything that can end a command, and the exit code each means.
+
+use std::path::PathBuf;
+
+use crate::plan::PlanError;
+use crate::report::ReportError;
+use crate::results::ResultsError;
+use crate::run::RunError;
+use crate::session::SessionError;
+
+/// The exit codes of the contract.
+pub(crate) mod code {
+    pub(crate) const INTERNAL: u8 = 1;
+    pub(crate) const USAGE: u8 = 2;
+    pub(crate) const INCOMPLETE: u8 = 4;
+    pub(crate) const AGENT: u8 = 5;
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error("{0}")]
+    Usage(String),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error(transparent)]
+    Results(#[from] ResultsError),
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    #[error(transparent)]
+    Telemetry(#[from] rpycbench_process::telemetry::TelemetryError),
+    #[error("cannot listen for signals: {0}")]
+    Signals(std::io::Error),
+    #[error("{}", incomplete(*.missing, *.of, .first, .folder))]
+    Incomplete { missing: usize, of: usize, first: String, folder: PathBuf },
+    #[error("ended at once by a second signal; the cells that were over are kept")]
+    Aborted,
+}
+
+fn incomplete(missing: usize, of: usize, first: &str, folder: &std::path::Path) -> String {
+    let folder = folder.display();
+    format!("run incomplete: {missing} of {of} cells are not complete, first {first}; the rest is kept in {folder}")
+}
+
+impl Error {
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Plan(_) | Self::Usage(_) | Self::Telemetry(_) => code::USAGE,
+            Self::Run(error) => run_code(error),
+            Self::Results(_) | Self::Report(_) | Self::Signals(_) => code::INTERNAL,
+            Self::Incomplete { .. } | Self::Aborted => code::INCOMPLETE,
+        }
+    }
+}
+
+fn run_code(error: &RunError) -> u8 {
+    match error {
+        RunError::NotEnrolled { .. } => code::AGENT,
+        RunError::Session(
+            SessionError::Unreachable { .. } | SessionError::Refused { .. } | SessionError::Protocol { .. },
+        ) => code::AGENT,
+        RunError::Session(SessionError::Identity(_)) | RunError::Certificates(_) => code::INTERNAL,
+        RunError::Folder(_) | RunError::LocalAgent(_) | RunError::Prepare { .. } => code::INTERNAL,
+        RunError::Samples(_) | RunError::Cut { .. } | RunError::Interrupted => code::INCOMPLETE,
+    }
+}

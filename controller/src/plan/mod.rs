@@ -1,0 +1,134 @@
+//! Plans. Only this module knows TOML: past it, a [`Plan`] cannot hold an invalid value.
+
+mod cells;
+mod file;
+mod parse;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use rpycbench_measure::{Placement, Server, ServerKind, Workload};
+
+pub use cells::{Cell, DRIVER};
+
+/// A study: what is measured, where, how often.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Goes into the run folder's name.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// Of the order of the cells.
+    pub seed: u64,
+    /// Repetitions, each with freshly started servers.
+    pub blocks: u32,
+    /// Which CPUs servers and drivers get.
+    pub placement: Placement,
+    /// Whether the report sets the published study beside this one.
+    pub beside_published: bool,
+    /// By name.
+    pub hosts: Vec<Host>,
+    /// Pairs of hosts.
+    pub topologies: Vec<Topology>,
+    /// Servers under test.
+    pub servers: Vec<NamedServer>,
+    /// Loads.
+    pub workloads: Vec<NamedWorkload>,
+}
+
+/// A host of the study.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// Its name in the plan.
+    pub name: String,
+    /// How its agent is reached.
+    pub agent: AgentAddress,
+    /// The address its servers bind.
+    pub serve_on: IpAddr,
+}
+
+/// How an agent is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AgentAddress {
+    /// The controller starts one of its own on this host.
+    Local,
+    /// An installed agent, as `host:port`.
+    Remote(String),
+}
+
+/// Who drives and who serves. Hosts, like everything a cell refers to, are places in the plan's lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topology {
+    /// Its name.
+    pub name: String,
+    /// Place of the host that drives.
+    pub client: usize,
+    /// Place of the host that serves.
+    pub server: usize,
+    /// Place of the topology its differences are taken against.
+    pub baseline: Option<usize>,
+}
+
+/// A server under test and its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedServer {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub server: Server,
+}
+
+/// A load and its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedWorkload {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub workload: Workload,
+}
+
+impl NamedServer {
+    /// The words of the plan for its kind and mode.
+    pub fn kind_and_mode(&self) -> (&'static str, &'static str) {
+        use rpycbench_measure::{FlaskMode, RpycMode};
+        match self.server.kind {
+            ServerKind::Rpyc(RpycMode::Threaded) => ("rpyc", "threaded"),
+            ServerKind::Rpyc(RpycMode::Forking) => ("rpyc", "forking"),
+            ServerKind::Flask(FlaskMode::Threaded) => ("flask", "threaded"),
+        }
+    }
+}
+
+/// A plan that cannot be used: where in the file, what was found, what is allowed.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub struct PlanError {
+    /// The plan's file.
+    pub file: PathBuf,
+    /// Line and column from 1; `None` for the file as a whole.
+    pub place: Option<(usize, usize)>,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place {
+            Some((line, column)) => write!(f, "{}:{line}:{column}: {}", self.file.display(), self.message),
+            None => write!(f, "{}: {}", self.file.display(), self.message),
+        }
+    }
+}
+
+impl Plan {
+    /// Reads and checks a plan. Also returns its bytes, which the run folder keeps.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not a valid plan.
+    pub fn load(path: &Path) -> Result<(Self, Vec<u8>), PlanError> {
+        let refused = |message: String| PlanError { file: path.to_owned(), place: None, message };
+        let bytes = std::fs::read(path).map_err(|error| refused(format!("cannot read the plan: {error}")))?;
+        let text = str::from_utf8(&bytes).map_err(|error| refused(format!("the plan is not UTF-8 text: {error}")))?;
+        Ok((parse::parse(path, text)?, bytes))
+    }
+}

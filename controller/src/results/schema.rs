@@ -1,0 +1,139 @@
+//! The layout of `results.json`. Times are nanoseconds; a figure that does not exist is `null`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The newest layout of `results.json` this program writes and the only one it reads.
+pub const SCHEMA: u32 = 1;
+
+/// Everything computed from the samples of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// As in `run.json`.
+    pub run_id: String,
+    /// As in `run.json`.
+    pub study: String,
+    /// False where any cell is not complete.
+    pub complete: bool,
+    /// One for each topology × server × workload × driver, over all blocks, in the plan's order.
+    pub cells: Vec<CellResult>,
+    /// What differs from what, and whether it can be told apart.
+    pub comparisons: Vec<ComparisonResult>,
+}
+
+/// The figures of one topology × server × workload × driver.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CellResult {
+    /// The topology's name.
+    pub topology: String,
+    /// The server's name.
+    pub server: String,
+    /// The workload's name.
+    pub workload: String,
+    /// `python`.
+    pub driver: String,
+    /// `threads`, `processes`.
+    pub client_model: String,
+    /// Clients at the same time.
+    pub clients: u32,
+    /// What was called: `root.ping()`, `bound ping()`, `GET /ping`, or `connect`.
+    pub call: String,
+    /// `reused`, `new`: whether a call finds its connection open or opens one. Measured; `null` where unknown.
+    pub connection: Option<String>,
+    /// `latency` or `connect`.
+    pub metric: String,
+    /// `ns`.
+    pub unit: String,
+    /// Blocks with samples.
+    pub blocks: u32,
+    /// Samples, failed ones too.
+    pub count: u64,
+    /// Samples that failed.
+    pub failed: u64,
+    /// Share of samples that did not fail.
+    pub success_rate: Option<f64>,
+    /// Sum over blocks of last end minus first start.
+    pub duration_s: f64,
+    /// `count` over `duration_s`.
+    pub throughput_per_s: Option<f64>,
+    /// Over the samples that did not fail, as all figures below.
+    pub mean: Option<f64>,
+    /// Sample standard deviation.
+    pub stddev: Option<f64>,
+    /// Shortest.
+    pub min: Option<i64>,
+    /// Median.
+    pub p50: Option<f64>,
+    /// 90th percentile.
+    pub p90: Option<f64>,
+    /// 95th percentile.
+    pub p95: Option<f64>,
+    /// 99th percentile.
+    pub p99: Option<f64>,
+    /// 99.9th percentile.
+    pub p999: Option<f64>,
+    /// Longest.
+    pub max: Option<i64>,
+    /// 95 % confidence intervals by metric; `null` where there is none.
+    pub ci95: BTreeMap<String, Option<[f64; 2]>>,
+    /// Network round trips the caller waits for, measured.
+    pub round_trips_per_call: Option<f64>,
+    /// Where the time of a connection goes: `tcp`, `handshake`. `connect` only.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<String, PartResult>,
+    /// CPU time of the server while it was under load, over the samples.
+    pub server_cpu_ns_per_call: Option<f64>,
+    /// The largest resident set of any one of the server's processes.
+    pub server_peak_memory_bytes: Option<u64>,
+    /// `valid`, `inconclusive` or `invalid`.
+    pub verdict: String,
+    /// Why it is not valid, a sentence each.
+    pub reasons: Vec<String>,
+}
+
+/// A part of a sample.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PartResult {
+    /// Samples that have the part.
+    pub count: u64,
+    /// Mean.
+    pub mean: Option<f64>,
+    /// Median.
+    pub p50: Option<f64>,
+    /// 99th percentile.
+    pub p99: Option<f64>,
+}
+
+/// One metric of one cell set against that of another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ComparisonResult {
+    /// `topology`: two topologies of one server; `server`: two servers in one topology.
+    pub kind: String,
+    /// The topology or server looked at.
+    pub of: String,
+    /// The one it is set against.
+    pub against: String,
+    /// The server both have in common; `topology` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// The topology both have in common; `server` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topology: Option<String>,
+    /// The workload.
+    pub workload: String,
+    /// `mean`, `p50`, `p90`, `p95`, `p99`, `p999`, `throughput_per_s`.
+    pub metric: String,
+    /// `of` minus `against`.
+    pub difference: f64,
+    /// `null` where there is none.
+    pub difference_ci95: Option<[f64; 2]>,
+    /// `of` over `against`.
+    pub ratio: Option<f64>,
+    /// `null` where there is none.
+    pub ratio_ci95: Option<[f64; 2]>,
+    /// Whether the interval of the difference excludes 0.
+    pub distinguishable: bool,
+}

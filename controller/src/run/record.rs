@@ -1,0 +1,147 @@
+//! What a run enters into its manifest.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rpycbench_measure::{Call, ClientModel, Workload};
+use rpycbench_proto::message::{Exit, HostFacts, PythonFacts};
+use sha2::{Digest, Sha256};
+
+use super::Settings;
+use crate::plan::{Cell, DRIVER, NamedWorkload, Plan};
+use crate::session::Agent;
+use crate::store::manifest::{
+    CellRecord, CellStatus, ExitRecord, HostRecord, Manifest, SCHEMA, ServerRecord, TopologyRecord, WorkloadRecord,
+};
+
+/// The manifest of a run that is about to begin.
+pub(super) fn manifest(settings: &Settings, run_id: &str, now: Timestamp) -> Manifest {
+    let plan = &settings.plan;
+    let digest = Sha256::digest(&settings.plan_bytes);
+    Manifest {
+        schema: SCHEMA,
+        run_id: run_id.to_owned(),
+        study: plan.name.clone(),
+        description: plan.description.clone(),
+        started: now.to_string(),
+        ended: String::new(),
+        cells_wall_s: 0.0,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        plan_sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        placement: plan.placement.name().to_owned(),
+        hosts: BTreeMap::new(),
+        topologies: plan
+            .topologies
+            .iter()
+            .map(|topology| TopologyRecord {
+                name: topology.name.clone(),
+                client: plan.hosts[topology.client].name.clone(),
+                server: plan.hosts[topology.server].name.clone(),
+                baseline: topology.baseline.map(|baseline| plan.topologies[baseline].name.clone()),
+            })
+            .collect(),
+        servers: plan
+            .servers
+            .iter()
+            .map(|server| {
+                let (kind, mode) = server.kind_and_mode();
+                ServerRecord { name: server.name.clone(), kind: kind.to_owned(), mode: mode.to_owned() }
+            })
+            .collect(),
+        workloads: plan.workloads.iter().map(workload).collect(),
+        reference: plan.beside_published.then(|| "published-study".to_owned()),
+        cells: Vec::new(),
+        warnings: Vec::new(),
+    }
+}
+
+fn workload(NamedWorkload { name, workload }: &NamedWorkload) -> WorkloadRecord {
+    let (kind, clients, requests, warmup, client_model, call) = match *workload {
+        Workload::Connect { count, warmup } => ("connect", 1, count, warmup, ClientModel::Threads, Call::Attribute),
+        Workload::Closed { clients, requests, warmup, client_model, call } => {
+            ("closed", clients, requests, warmup, client_model, call)
+        }
+    };
+    WorkloadRecord {
+        name: name.clone(),
+        kind: kind.to_owned(),
+        clients,
+        requests,
+        warmup,
+        client_model: client_model.name().to_owned(),
+        call: call.name().to_owned(),
+        driver: DRIVER.to_owned(),
+    }
+}
+
+/// Enters what an agent says of its host.
+pub(super) fn host(manifest: &mut Manifest, agent: &Agent, facts: &HostFacts) {
+    let HostFacts { hostname, os, kernel, arch, cpu_model, logical_cpus, physical_cores, memory_bytes, virtualization } =
+        facts.clone();
+    let record = HostRecord {
+        agent: agent.address.clone(),
+        hostname,
+        os,
+        kernel,
+        arch,
+        cpu_model,
+        logical_cpus,
+        physical_cores,
+        memory_bytes,
+        virtualization,
+        ..HostRecord::default()
+    };
+    manifest.hosts.insert(agent.host.clone(), record);
+}
+
+/// Enters the instant a host's sample times are relative to.
+pub(super) fn epoch(manifest: &mut Manifest, host: &str, epoch_ns: i64) {
+    if let Some(record) = manifest.hosts.get_mut(host) {
+        record.epoch_raw_ns = epoch_ns;
+    }
+}
+
+/// Enters what is in a host's Python environment.
+pub(super) fn python(manifest: &mut Manifest, host: &str, facts: PythonFacts) {
+    if let Some(record) = manifest.hosts.get_mut(host) {
+        record.python = facts.python;
+        record.python_implementation = facts.implementation;
+        record.packages = facts.packages;
+    }
+}
+
+/// A cell that has not begun.
+pub(super) fn cell(plan: &Plan, cell: Cell) -> CellRecord {
+    let topology = plan.topologies[cell.topology].name.clone();
+    let server = plan.servers[cell.server].name.clone();
+    let NamedWorkload { name: workload, workload: load } = &plan.workloads[cell.workload];
+    CellRecord {
+        id: cell.id,
+        samples: format!("samples/{topology}.{server}.{workload}.{DRIVER}.b{:03}.parquet", cell.block),
+        topology,
+        server,
+        workload: workload.clone(),
+        driver: DRIVER.to_owned(),
+        block: cell.block,
+        status: CellStatus::NotRun,
+        reason: String::new(),
+        expected: load.expected_samples(),
+        reported: None,
+        stored: 0,
+        failed: 0,
+        round_trips_per_call: None,
+        connections_opened: None,
+        server_startup_ns: None,
+        server_cpus: Vec::new(),
+        driver_cpus: Vec::new(),
+        server_exit: None,
+        driver_exit: None,
+        wall_s: 0.0,
+    }
+}
+
+/// How a process ended, as the manifest has it.
+pub(super) fn exit(exit: Exit) -> ExitRecord {
+    let Exit { code, signal, asked, stderr, user_cpu_ns, system_cpu_ns, peak_memory_bytes, load_cpu_ns } = exit;
+    ExitRecord { code, signal, asked, stderr, user_cpu_ns, system_cpu_ns, peak_memory_bytes, load_cpu_ns }
+}

@@ -1,0 +1,190 @@
+//! Speaks gRPC with one agent: generated messages in and out, no logic.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::rt::TokioIo;
+use rpycbench_certs::{Identity, agent_dns_name};
+use rpycbench_proto::message::HostFacts;
+use rpycbench_proto::pb::agent_client::AgentClient;
+use rpycbench_proto::{Command, Event, PROTOCOL, pb};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::{Channel, Endpoint, Uri};
+use tonic::{Code, Request, Status};
+use tower::service_fn;
+
+/// An agent that has not answered by then cannot be reached.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// How often a silent agent is asked whether it is still there, and how long it has to answer.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(3);
+const KEEP_ALIVE_LIMIT: Duration = Duration::from_secs(10);
+/// Commands on their way; a cell needs four.
+const COMMAND_QUEUE: usize = 16;
+
+/// A conversation that could not begin, or did not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// Nobody there, or nobody who can prove to be the agent.
+    #[error("host {host}: cannot reach the agent at {address}: {reason}")]
+    Unreachable {
+        /// The host's name in the plan.
+        host: String,
+        /// Its agent.
+        address: String,
+        /// Why.
+        reason: String,
+    },
+    /// The agent is there and does not want to.
+    #[error("host {host}: the agent at {address} refused: {reason}")]
+    Refused {
+        /// The host's name in the plan.
+        host: String,
+        /// Its agent.
+        address: String,
+        /// Why.
+        reason: String,
+    },
+    /// Another version.
+    #[error("host {host}: the agent at {address} speaks protocol {theirs}, this controller {PROTOCOL}: install the same version on both")]
+    Protocol {
+        /// The host's name in the plan.
+        host: String,
+        /// Its agent.
+        address: String,
+        /// What it speaks.
+        theirs: u32,
+    },
+    /// The identity is unusable.
+    #[error(transparent)]
+    Identity(#[from] rpycbench_certs::CertError),
+}
+
+/// What comes from an agent.
+#[derive(Debug)]
+pub enum FromAgent {
+    /// A word of the conversation.
+    Event(Event),
+    /// The conversation is over, and why.
+    Lost(String),
+}
+
+/// A run's conversation with one agent. Dropping it ends the agent's part of the run.
+#[derive(Debug)]
+pub struct Session {
+    commands: mpsc::Sender<Command>,
+    /// What the agent says of its host.
+    pub facts: HostFacts,
+}
+
+/// Whom to talk to.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    /// The host's name in the plan.
+    pub host: String,
+    /// `address:port`.
+    pub address: String,
+}
+
+impl Session {
+    /// Dials an agent, compares versions and takes it for the run. What it says is sent to `events` with `number`.
+    ///
+    /// # Errors
+    /// When the agent is not there, not who it should be, of another version, or busy.
+    pub async fn open(
+        agent: &Agent,
+        identity: &Identity,
+        run_id: &str,
+        number: usize,
+        events: mpsc::Sender<(usize, FromAgent)>,
+    ) -> Result<Self, SessionError> {
+        let mut client = AgentClient::new(dial(agent, identity).await?);
+        let hello = Request::new(pb::HelloRequest { protocol: PROTOCOL, build: env!("CARGO_PKG_VERSION").to_owned() });
+        let hello = client.hello(hello).await.map_err(|status| refused(agent, &status))?.into_inner();
+        if hello.protocol != PROTOCOL {
+            let (host, address) = (agent.host.clone(), agent.address.clone());
+            return Err(SessionError::Protocol { host, address, theirs: hello.protocol });
+        }
+        let (commands, outgoing) = mpsc::channel(COMMAND_QUEUE);
+        // The queue is empty: this cannot wait.
+        drop(commands.send(Command::Open { protocol: PROTOCOL, run_id: run_id.to_owned() }).await);
+        let mut request = Request::new(ReceiverStream::new(outgoing).map(pb::Command::from));
+        rpycbench_process::propagate::inject(&tracing::Span::current(), request.metadata_mut());
+        let mut incoming = client.run(request).await.map_err(|status| refused(agent, &status))?.into_inner();
+        tokio::spawn(async move {
+            let reason = loop {
+                let event = match incoming.message().await {
+                    Ok(Some(event)) => Event::try_from(event),
+                    Ok(None) => break "the agent closed the conversation".to_owned(),
+                    Err(status) => break status.message().to_owned(),
+                };
+                match event {
+                    Ok(event) => drop(events.send((number, FromAgent::Event(event))).await),
+                    Err(error) => break error.to_string(),
+                }
+            };
+            // Nobody listens once the run is over.
+            drop(events.send((number, FromAgent::Lost(reason))).await);
+        });
+        Ok(Self { commands, facts: hello.host.unwrap_or_default().into() })
+    }
+
+    /// Sends a command. One that cannot be sent has lost its agent, which is reported as [`FromAgent::Lost`].
+    pub async fn send(&self, command: Command) {
+        drop(self.commands.send(command).await);
+    }
+}
+
+async fn dial(agent: &Agent, identity: &Identity) -> Result<Channel, SessionError> {
+    let unreachable = |reason: String| SessionError::Unreachable {
+        host: agent.host.clone(),
+        address: agent.address.clone(),
+        reason,
+    };
+    let name = ServerName::try_from(agent_dns_name(&agent.host)).map_err(|error| unreachable(error.to_string()))?;
+    let tls = TlsConnector::from(Arc::new(identity.client_config()?));
+    let target = agent.address.clone();
+    let connector = service_fn(move |_: Uri| {
+        let (tls, name, target) = (tls.clone(), name.clone(), target.clone());
+        async move {
+            let socket = TcpStream::connect(&target).await?;
+            socket.set_nodelay(true)?;
+            Ok::<_, std::io::Error>(TokioIo::new(tls.connect(name, socket).await?))
+        }
+    });
+    // TLS is the connector's: the URI only names the peer.
+    let endpoint = Endpoint::from_shared(format!("http://{}", agent.address)).map_err(|error| unreachable(chain(&error)))?;
+    endpoint
+        .connect_timeout(CONNECT_LIMIT)
+        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(KEEP_ALIVE_LIMIT)
+        .keep_alive_while_idle(true)
+        .connect_with_connector(connector)
+        .await
+        .map_err(|error| unreachable(chain(&error)))
+}
+
+fn refused(agent: &Agent, status: &Status) -> SessionError {
+    let (host, address) = (agent.host.clone(), agent.address.clone());
+    let reason = status.message().to_owned();
+    match status.code() {
+        // With TLS 1.3 an agent that does not want the client's certificate says so after the handshake.
+        Code::Unavailable | Code::Unknown => SessionError::Unreachable { host, address, reason },
+        _ => SessionError::Refused { host, address, reason },
+    }
+}
+
+/// An error with what caused it, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,209 @@
+//! `run.json`: what was run where, and how each cell ended.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The newest layout of `run.json` this program writes and the only one it reads.
+pub const SCHEMA: u32 = 1;
+
+/// A run and everything a reader needs to judge it, apart from the samples.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Unique.
+    pub run_id: String,
+    /// The study's name in the plan.
+    pub study: String,
+    /// The plan's free text.
+    pub description: String,
+    /// UTC, RFC 3339.
+    pub started: String,
+    /// UTC, RFC 3339; empty while the run goes on.
+    pub ended: String,
+    /// From the first cell's start to the last cell's end.
+    pub cells_wall_s: f64,
+    /// Version of this program.
+    pub version: String,
+    /// SHA-256 of the plan's bytes, hexadecimal.
+    pub plan_sha256: String,
+    /// `separate`, `same` or `free`.
+    pub placement: String,
+    /// By the names of the plan.
+    pub hosts: BTreeMap<String, HostRecord>,
+    /// In the plan's order.
+    pub topologies: Vec<TopologyRecord>,
+    /// In the plan's order.
+    pub servers: Vec<ServerRecord>,
+    /// In the plan's order.
+    pub workloads: Vec<WorkloadRecord>,
+    /// A published result to set beside this one: `published-study`, or absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// In the order they ran.
+    pub cells: Vec<CellRecord>,
+    /// What a reader should know before believing the numbers, a sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// A host of the run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HostRecord {
+    /// The agent's address.
+    pub agent: String,
+    /// The host's CLOCK_MONOTONIC_RAW that its sample times are relative to.
+    pub epoch_raw_ns: i64,
+    /// The host's own name for itself.
+    pub hostname: String,
+    /// Operating system and version.
+    pub os: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// Machine architecture.
+    pub arch: String,
+    /// CPU model.
+    pub cpu_model: String,
+    /// CPUs the scheduler sees.
+    pub logical_cpus: u32,
+    /// Cores, or 0 where unknown.
+    pub physical_cores: u32,
+    /// Memory.
+    pub memory_bytes: u64,
+    /// `none`, the hypervisor's name, or empty where it cannot be told.
+    pub virtualization: String,
+    /// Version of the Python under test.
+    pub python: String,
+    /// `CPython`, `PyPy`.
+    pub python_implementation: String,
+    /// Distributions of the environment and their versions.
+    pub packages: BTreeMap<String, String>,
+}
+
+/// A topology of the plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopologyRecord {
+    /// Its name.
+    pub name: String,
+    /// The host that drives.
+    pub client: String,
+    /// The host that serves.
+    pub server: String,
+    /// The topology its differences are taken against.
+    pub baseline: Option<String>,
+}
+
+/// A server of the plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerRecord {
+    /// Its name.
+    pub name: String,
+    /// `rpyc`, `flask`.
+    pub kind: String,
+    /// `threaded`, `forking`.
+    pub mode: String,
+}
+
+/// A workload of the plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkloadRecord {
+    /// Its name.
+    pub name: String,
+    /// `connect`, `closed`.
+    pub kind: String,
+    /// Clients at the same time.
+    pub clients: u32,
+    /// Calls (or connections) of each client in each block.
+    pub requests: u32,
+    /// Those before the measured part, of each client.
+    pub warmup: u32,
+    /// `threads`, `processes`.
+    pub client_model: String,
+    /// `attribute`, `bound`; of RPyC's calls.
+    pub call: String,
+    /// `python`.
+    pub driver: String,
+}
+
+/// How far a cell came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CellStatus {
+    /// Every sample asked for is here.
+    Complete,
+    /// Something went wrong; samples may be missing.
+    Failed,
+    /// The run was told to end while it ran.
+    Interrupted,
+    /// The run ended before its turn.
+    NotRun,
+}
+
+/// One cell: topology × server × workload × driver × block.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CellRecord {
+    /// Its number within the run.
+    pub id: u32,
+    /// The topology's name.
+    pub topology: String,
+    /// The server's name.
+    pub server: String,
+    /// The workload's name.
+    pub workload: String,
+    /// `python`.
+    pub driver: String,
+    /// From 1.
+    pub block: u32,
+    /// How far it came.
+    pub status: CellStatus,
+    /// Why it is not complete, one line; empty when it is.
+    pub reason: String,
+    /// Samples the workload asks for.
+    pub expected: u64,
+    /// Samples the driving agent says it sent, if it lived to say so.
+    pub reported: Option<u64>,
+    /// Samples stored here.
+    pub stored: u64,
+    /// Those of them that failed.
+    pub failed: u64,
+    /// Where its samples are, relative to the run folder.
+    pub samples: String,
+    /// Network round trips the caller waits for, measured.
+    pub round_trips_per_call: Option<f64>,
+    /// Connections opened during the measured part.
+    pub connections_opened: Option<u64>,
+    /// From the order to start the server until a real exchange had succeeded.
+    pub server_startup_ns: Option<u64>,
+    /// The server's CPUs; empty where it was not pinned.
+    pub server_cpus: Vec<u32>,
+    /// The driver's CPUs; empty where it was not pinned.
+    pub driver_cpus: Vec<u32>,
+    /// How the server ended.
+    pub server_exit: Option<ExitRecord>,
+    /// How the driver ended.
+    pub driver_exit: Option<ExitRecord>,
+    /// From the first start to the last stop, as the controller saw it.
+    pub wall_s: f64,
+}
+
+/// How a process ended and what it and its descendants used.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExitRecord {
+    /// Exit code, unless a signal ended it.
+    pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// True where it was told to end.
+    pub asked: bool,
+    /// The last 64 KiB of its stderr.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub stderr: String,
+    /// CPU time in user mode.
+    pub user_cpu_ns: u64,
+    /// CPU time in the kernel.
+    pub system_cpu_ns: u64,
+    /// The largest resident set of any one process.
+    pub peak_memory_bytes: u64,
+    /// CPU time between ready and told to end; servers only.
+    pub load_cpu_ns: u64,
+}

@@ -1,0 +1,43 @@
+//! What the samples of a cell say, how sure that is, and how two cells differ.
+//!
+//! A cell is measured in B blocks. Every block starts a fresh server, so two samples of one block share
+//! that start (its memory layout, its caches, the state of the machine at that time) and two samples of
+//! different blocks do not. The block, not the sample, is therefore the unit of replication: a thousand
+//! samples from one start say a lot about that start and nothing about the next one.
+//!
+//! - [`BlockSamples`]: what one block delivered.
+//! - [`Cell`]: all blocks of a cell, and what was computed from them.
+//! - [`Summary`]: the figures over the pooled samples.
+//! - [`Interval`]: a 95 % confidence interval for a [`Metric`] of a cell, see [`jackknife`].
+//! - [`Comparison`]: difference and ratio of a [`Metric`] between two cells, see [`comparison`].
+//! - [`quantile`]: percentiles of the exact samples, as numpy takes them.
+//!
+//! Durations are integer nanoseconds. Percentiles are those of the pooled samples: an average of the
+//! percentiles of blocks is not a percentile of anything.
+//!
+//! ```
+//! use rpycbench_measure::statistics::{BlockSamples, Cell, Metric, compare};
+//!
+//! let lan = Cell::new(vec![
+//!     BlockSamples::new(vec![310, 290, 300], 0, 1_000),
+//!     BlockSamples::new(vec![320, 300, 310], 0, 1_000),
+//! ]);
+//! let localhost = Cell::new(vec![
+//!     BlockSamples::new(vec![110, 90, 100], 0, 1_000),
+//!     BlockSamples::new(vec![120, 100, 110], 0, 1_000),
+//! ]);
+//! assert_eq!(lan.summary().mean, Some(305.0));
+//! let difference = compare(&lan, &localhost, Metric::Mean).map(|it| it.difference);
+//! assert_eq!(difference, Some(200.0));
+//! ```
+
+mod cell;
+pub mod comparison;
+pub mod jackknife;
+pub mod quantile;
+mod summary;
+
+pub use cell::{BlockSamples, Cell, Metric};
+pub use comparison::{Comparison, compare};
+pub use jackknife::Interval;
+pub use summary::Summary;

@@ -1,0 +1,240 @@
+//! Commands and events as checked types. What each means, and in which state it may come, is drawn in the .proto.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+use rpycbench_measure::{Placement, Samples, Server, Stack, Workload, histogram::HistogramParts};
+
+/// A cell within its run: one topology × server × workload × driver × block.
+pub type CellId = u32;
+
+/// From the controller to an agent.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Takes the agent for a run.
+    Open {
+        /// [`crate::PROTOCOL`] of the controller.
+        protocol: u32,
+        /// Names the run to anyone who asks meanwhile.
+        run_id: String,
+    },
+    /// Makes the Python environment for these libraries.
+    Prepare {
+        /// The families needed by any cell.
+        stacks: Vec<Stack>,
+    },
+    /// Starts a server under test.
+    Serve {
+        /// The cell.
+        cell: CellId,
+        /// What to start.
+        server: Server,
+        /// The address of this host to bind.
+        address: IpAddr,
+        /// Which CPUs it may use.
+        placement: Placement,
+    },
+    /// Starts a driver process up to the point where only the target is missing.
+    Arm {
+        /// The cell.
+        cell: CellId,
+        /// The client library.
+        stack: Stack,
+        /// The load.
+        workload: Workload,
+        /// Which CPUs it may use.
+        placement: Placement,
+    },
+    /// Lets the armed driver go.
+    Drive {
+        /// The cell.
+        cell: CellId,
+        /// The server.
+        target: SocketAddr,
+    },
+    /// Ends both roles of a cell.
+    Stop {
+        /// The cell.
+        cell: CellId,
+    },
+}
+
+/// From an agent to the controller.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The agent belongs to the run.
+    Opened {
+        /// The host's CLOCK_MONOTONIC_RAW at that moment.
+        epoch_ns: i64,
+    },
+    /// The Python environment is being made.
+    Preparing {
+        /// The step, in words.
+        what: String,
+        /// Steps done.
+        done: u32,
+        /// Steps in all.
+        total: u32,
+    },
+    /// The Python environment is there.
+    Prepared(PythonFacts),
+    /// A server under test answers.
+    Serving {
+        /// The cell.
+        cell: CellId,
+        /// Where.
+        address: SocketAddr,
+        /// Its CPUs.
+        pinned: Pinned,
+        /// From the order to start it until a real exchange of its protocol had succeeded.
+        startup_ns: u64,
+    },
+    /// A driver waits for its target.
+    Armed {
+        /// The cell.
+        cell: CellId,
+        /// Its CPUs.
+        pinned: Pinned,
+    },
+    /// How far a driver is.
+    Progress {
+        /// The cell.
+        cell: CellId,
+        /// Samples taken so far.
+        done: u64,
+        /// Those of them that failed.
+        failed: u64,
+        /// Durations of the ok samples since the last progress.
+        histogram: HistogramParts,
+    },
+    /// A batch of samples.
+    Samples {
+        /// The cell.
+        cell: CellId,
+        /// 0, 1, 2 … within the cell.
+        batch: u64,
+        /// The rows.
+        samples: Samples,
+    },
+    /// A driver is done, and these are its counts.
+    Driven(Driven),
+    /// Both roles of a cell are over and none of its processes is left.
+    Stopped {
+        /// The cell.
+        cell: CellId,
+        /// How the server ended, if this agent ran it.
+        server: Option<Exit>,
+        /// How the driver ended, if this agent ran it.
+        driver: Option<Exit>,
+    },
+    /// A role of a cell, or the run, came to a bad end.
+    Failed(Failure),
+}
+
+/// Libraries of an agent's Python environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PythonFacts {
+    /// Version, such as `3.11.7`.
+    pub python: String,
+    /// `CPython`, `PyPy`.
+    pub implementation: String,
+    /// Installed distributions and their versions.
+    pub packages: BTreeMap<String, String>,
+    /// False where the environment was there already.
+    pub built: bool,
+}
+
+/// Facts about a host that readers of a result need.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostFacts {
+    /// The host's own name for itself.
+    pub hostname: String,
+    /// Operating system and version.
+    pub os: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// Machine architecture.
+    pub arch: String,
+    /// CPU model.
+    pub cpu_model: String,
+    /// CPUs the scheduler sees.
+    pub logical_cpus: u32,
+    /// Cores, or 0 where unknown.
+    pub physical_cores: u32,
+    /// Memory.
+    pub memory_bytes: u64,
+    /// `none`, the hypervisor's name, or empty where it cannot be told.
+    pub virtualization: String,
+}
+
+/// The CPUs a role was pinned to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pinned {
+    /// Empty: not pinned.
+    pub cpus: Vec<u32>,
+    /// Why the placement asked for was not possible, or empty.
+    pub note: String,
+}
+
+/// The counts of a driver that reached its end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Driven {
+    /// The cell.
+    pub cell: CellId,
+    /// Rows sent.
+    pub samples: u64,
+    /// Batches sent.
+    pub batches: u64,
+    /// Rows that failed.
+    pub failed: u64,
+    /// Rows the workload asked for.
+    pub expected: u64,
+    /// Network round trips the caller waits for, measured.
+    pub round_trips_per_call: f64,
+    /// Connections opened during the measured part.
+    pub connections_opened: u64,
+}
+
+/// How a process ended and what it and its descendants used.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Exit {
+    /// Exit code, unless a signal ended it.
+    pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// True where it was told to end.
+    pub asked: bool,
+    /// The last 64 KiB of its stderr.
+    pub stderr: String,
+    /// CPU time in user mode.
+    pub user_cpu_ns: u64,
+    /// CPU time in the kernel.
+    pub system_cpu_ns: u64,
+    /// The largest resident set of any one process.
+    pub peak_memory_bytes: u64,
+    /// CPU time while the load ran; servers only.
+    pub load_cpu_ns: u64,
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.code, self.signal) {
+            (_, Some(signal)) => write!(f, "ended by signal {signal}"),
+            (Some(code), None) => write!(f, "exited with code {code}"),
+            (None, None) => write!(f, "ended in an unknown way"),
+        }
+    }
+}
+
+/// A bad end, with what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// `None`: the run as a whole.
+    pub cell: Option<CellId>,
+    /// What was being done.
+    pub phase: String,
+    /// Why it failed, one line.
+    pub reason: String,
+    /// How the process ended, where one did.
+    pub exit: Option<Exit>,
+}

@@ -4,9 +4,7 @@
 //! [`statistics`](crate::statistics).
 
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{
-    DeserializeError, Deserializer, Serializer, V2SerializeError, V2Serializer,
-};
+use hdrhistogram::serialization::{DeserializeError, Deserializer, Serializer, V2SerializeError, V2Serializer};
 
 /// Counts of durations in an HdrHistogram (Tene; <https://hdrhistogram.org>): 1 ns to 1 h with 3 significant
 /// digits, so a value is off by less than 0.1 %. What lies outside is counted too.
@@ -81,9 +79,7 @@ impl RunningHistogram {
     /// Durations counted, those out of range too.
     pub fn count(&self) -> u64 {
         let in_range = self.in_range.as_ref().map_or(0, Histogram::len);
-        in_range
-            .saturating_add(self.below)
-            .saturating_add(self.above)
+        in_range.saturating_add(self.below).saturating_add(self.above)
     }
 
     /// Durations of 0 and less.
@@ -119,11 +115,7 @@ impl RunningHistogram {
                 return Some(ns);
             }
         }
-        if self.above > 0 {
-            u64::try_from(self.largest).ok()
-        } else {
-            self.recorded().last().map(|(ns, _)| ns)
-        }
+        if self.above > 0 { u64::try_from(self.largest).ok() } else { self.recorded().last().map(|(ns, _)| ns) }
     }
 
     /// What travels. Fails only if one bucket has counted more than `i64::MAX`.
@@ -132,48 +124,25 @@ impl RunningHistogram {
         if let Some(in_range) = &self.in_range {
             V2Serializer::new().serialize(in_range, &mut v2)?;
         }
-        Ok(HistogramParts {
-            v2,
-            below: self.below,
-            above: self.above,
-            largest: self.largest,
-        })
+        Ok(HistogramParts { v2, below: self.below, above: self.above, largest: self.largest })
     }
 
     /// From what has travelled. The parts may come from anyone: whatever `parts` would not have written is
     /// an error, and takes no more memory than a full histogram.
     pub fn from_parts(parts: &HistogramParts) -> Result<Self, HistogramError> {
-        let largest_fits = if parts.above > 0 {
-            parts.largest > Self::MAX_NS
-        } else {
-            parts.largest == 0
-        };
+        let largest_fits = if parts.above > 0 { parts.largest > Self::MAX_NS } else { parts.largest == 0 };
         if !largest_fits {
-            return Err(HistogramError::Foreign(
-                "its largest value contradicts its count above the range",
-            ));
+            return Err(HistogramError::Foreign("its largest value contradicts its count above the range"));
         }
-        let in_range = if parts.v2.is_empty() {
-            None
-        } else {
-            Some(decode(&parts.v2)?)
-        };
-        Ok(Self {
-            in_range,
-            below: parts.below,
-            above: parts.above,
-            largest: parts.largest,
-        })
+        let in_range = if parts.v2.is_empty() { None } else { Some(decode(&parts.v2)?) };
+        Ok(Self { in_range, below: parts.below, above: parts.above, largest: parts.largest })
     }
 
     fn add_in_range(&mut self, ns: u64, count: u64) {
         if self.in_range.is_none() {
             self.in_range = Histogram::new(Self::SIGNIFICANT_DIGITS).ok();
         }
-        let added = self
-            .in_range
-            .as_mut()
-            .is_some_and(|in_range| in_range.record_n(ns, count).is_ok());
+        let added = self.in_range.as_mut().is_some_and(|in_range| in_range.record_n(ns, count).is_ok());
         if !added {
             // Only where a full histogram does not fit the address space; counted all the same.
             self.add_above(count, i64::try_from(ns).unwrap_or(i64::MAX));
@@ -214,14 +183,9 @@ fn decode(v2: &[u8]) -> Result<Histogram<u64>, HistogramError> {
     }
     let digits = u32::from(RunningHistogram::SIGNIFICANT_DIGITS);
     if header.digits != digits || header.lowest != 1 || header.highest > HIGHEST_TRACKABLE {
-        return Err(foreign(
-            "its buckets are not those of 1 ns to 1 h with 3 significant digits",
-        ));
+        return Err(foreign("its buckets are not those of 1 ns to 1 h with 3 significant digits"));
     }
-    if v2
-        .windows(TOO_MANY_ZEROS.len())
-        .any(|run| run == TOO_MANY_ZEROS)
-    {
+    if v2.windows(TOO_MANY_ZEROS.len()).any(|run| run == TOO_MANY_ZEROS) {
         return Err(foreign("it skips more buckets than there are"));
     }
     let mut histogram: Histogram<u64> = Deserializer::new().deserialize(&mut &v2[..])?;
@@ -295,12 +259,22 @@ mod tests {
         RunningHistogram::from_parts(&histogram.parts()?)
     }
 
+    /// What another program might send: the same layout, without our range.
+    fn raw(ns: u64, count: u64) -> Result<Vec<u8>, HistogramError> {
+        let foreign = HistogramError::Foreign("its making failed");
+        let Ok(mut histogram) = Histogram::<u64>::new(3) else { return Err(foreign) };
+        if histogram.record_n(ns, count).is_err() {
+            return Err(foreign);
+        }
+        let mut v2 = Vec::new();
+        V2Serializer::new().serialize(&histogram, &mut v2)?;
+        Ok(v2)
+    }
+
     /// Every magnitude in range, both its ends, and what lies beyond them.
     fn durations() -> impl Strategy<Value = Vec<i64>> {
-        let in_range =
-            (0_u32..42).prop_flat_map(|bits| 1_i64 << bits..=((2_i64 << bits) - 1).min(MAX));
-        let duration =
-            prop_oneof![8 => in_range, 1 => -5_i64..5, 1 => MAX - 5..=MAX + 5, 1 => any::<i64>()];
+        let in_range = (0_u32..42).prop_flat_map(|bits| 1_i64 << bits..=((2_i64 << bits) - 1).min(MAX));
+        let duration = prop_oneof![8 => in_range, 1 => -5_i64..5, 1 => MAX - 5..=MAX + 5, 1 => any::<i64>()];
         prop::collection::vec(duration, 0..50)
     }
 
@@ -394,6 +368,16 @@ mod tests {
     }
 
     #[test]
+    fn histograms_that_counted_different_things_differ() {
+        let different: [&[i64]; 7] = [&[], &[0], &[0, 0], &[1], &[1, 1], &[MAX + 1], &[MAX + 2]];
+        for (place, one) in different.iter().enumerate() {
+            for (other_place, other) in different.iter().enumerate() {
+                assert_eq!(of(one) == of(other), place == other_place, "{one:?} {other:?}");
+            }
+        }
+    }
+
+    #[test]
     fn what_this_histogram_would_not_have_written_is_refused() -> Result<(), HistogramError> {
         let good = of(&[1, 1_000, MAX]).parts()?;
         assert!(RunningHistogram::from_parts(&good).is_ok());
@@ -404,14 +388,6 @@ mod tests {
             parts
         };
         let with_v2 = |v2: Vec<u8>| HistogramParts { v2, ..good.clone() };
-        let zero_counted = {
-            let mut histogram =
-                Histogram::<u64>::new(3).map_err(|_| HistogramError::Foreign("made"))?;
-            histogram.saturating_record(0);
-            let mut v2 = Vec::new();
-            V2Serializer::new().serialize(&histogram, &mut v2)?;
-            v2
-        };
         let endless_zeros = {
             let mut v2 = good.v2[..HEADER_LEN].to_vec();
             v2[7] = 9;
@@ -426,35 +402,15 @@ mod tests {
             ("lowest", with_byte(23, 2)),
             ("highest", with_byte(24, 0x7f)),
             ("cut in the header", with_v2(good.v2[..20].to_vec())),
-            (
-                "cut in the payload",
-                with_v2(good.v2[..good.v2.len() - 1].to_vec()),
-            ),
+            ("cut in the payload", with_v2(good.v2[..good.v2.len() - 1].to_vec())),
             ("too long", with_v2([&good.v2[..], &[0]].concat())),
-            ("a zero", with_v2(zero_counted)),
+            ("a zero", with_v2(raw(0, 1)?)),
+            ("more than 1 h", with_v2(raw(MAX as u64 * 11 / 10, 1)?)),
+            ("more than anyone counts", with_v2(raw(5, 1 << 54)?)),
             ("endless zeros", with_v2(endless_zeros)),
-            (
-                "largest without above",
-                HistogramParts {
-                    largest: MAX + 1,
-                    ..good.clone()
-                },
-            ),
-            (
-                "above without largest",
-                HistogramParts {
-                    above: 1,
-                    ..good.clone()
-                },
-            ),
-            (
-                "largest in range",
-                HistogramParts {
-                    above: 1,
-                    largest: MAX,
-                    ..good.clone()
-                },
-            ),
+            ("largest without above", HistogramParts { largest: MAX + 1, ..good.clone() }),
+            ("above without largest", HistogramParts { above: 1, ..good.clone() }),
+            ("largest in range", HistogramParts { above: 1, largest: MAX, ..good.clone() }),
         ];
         for (what, parts) in refused {
             assert!(RunningHistogram::from_parts(&parts).is_err(), "{what}");

@@ -1,1 +1,8 @@
-//! the system from outside
+//! What the tests of the whole system share: a place to run the real binaries in, and ways to look at what they leave.
+
+pub mod agent;
+pub mod patience;
+pub mod processes;
+pub mod sandbox;
+
+pub use sandbox::{Outcome, Sandbox};

@@ -83,7 +83,9 @@ impl Recording {
             while self.seen[client] < self.requests {
                 let wanted = CHUNK_ROWS.min(self.requests - self.seen[client]);
                 let rows = self.rows(client as u64 * self.requests + self.seen[client], wanted)?;
-                let complete = rows.iter().take_while(|row| row.end_ns != 0).count();
+                let ended = rows.iter().take_while(|row| row.end_ns != 0).count();
+                // The end is not the last field to be written: a row is whole for sure when the one after it has begun.
+                let complete = if ended < rows.len() { ended.saturating_sub(1) } else { ended };
                 for row in &rows[..complete] {
                     if row.status == 0 {
                         histogram.record(row.end_ns - row.start_ns);

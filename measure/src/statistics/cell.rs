@@ -21,16 +21,10 @@ impl BlockSamples {
         let totals = Totals {
             ok: durations_ns.len() as u64,
             failed,
-            sum_ns: durations_ns
-                .iter()
-                .map(|&duration| i128::from(duration))
-                .sum(),
+            sum_ns: durations_ns.iter().map(|&duration| i128::from(duration)).sum(),
             span_ns: i128::from(span_ns),
         };
-        Self {
-            durations_ns,
-            totals,
-        }
+        Self { durations_ns, totals }
     }
 
     /// Durations of the successful samples, ascending.
@@ -74,15 +68,8 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric, in the order of results.json.
-    pub const ALL: [Self; 7] = [
-        Self::Mean,
-        Self::P50,
-        Self::P90,
-        Self::P95,
-        Self::P99,
-        Self::P999,
-        Self::ThroughputPerS,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Mean, Self::P50, Self::P90, Self::P95, Self::P99, Self::P999, Self::ThroughputPerS];
 
     /// The name in results.json.
     pub fn name(self) -> &'static str {
@@ -136,11 +123,7 @@ impl Cell {
     pub fn new(blocks: Vec<BlockSamples>) -> Self {
         let summary = Summary::of(&blocks);
         let replicates = Metric::ALL.map(|metric| metric.definition().replicates(&blocks));
-        Self {
-            blocks,
-            summary,
-            replicates,
-        }
+        Self { blocks, summary, replicates }
     }
 
     /// The blocks, as given.
@@ -188,13 +171,11 @@ impl Definition {
         let without = blocks
             .iter()
             .enumerate()
-            .map(|(number, block)| {
-                if self.concerns(block) {
-                    self.of(blocks, Some(number)).map(Some)
-                } else {
-                    Some(None)
-                }
-            })
+            .map(
+                |(number, block)| {
+                    if self.concerns(block) { self.of(blocks, Some(number)).map(Some) } else { Some(None) }
+                },
+            )
             .collect::<Option<Vec<_>>>();
         Some(Replicates::new(estimate, without.unwrap_or_default()))
     }
@@ -202,10 +183,7 @@ impl Definition {
     /// The figure over the pooled samples of all blocks but `without`.
     fn of(self, blocks: &[BlockSamples], without: Option<usize>) -> Option<f64> {
         let kept = || {
-            let kept = blocks
-                .iter()
-                .enumerate()
-                .filter(move |(number, _)| Some(*number) != without);
+            let kept = blocks.iter().enumerate().filter(move |(number, _)| Some(*number) != without);
             kept.map(|(_, block)| block)
         };
         match self {
@@ -214,10 +192,7 @@ impl Definition {
                 quantile::pooled(&parts, q)
             }
             Self::Mean => kept().map(BlockSamples::totals).sum::<Totals>().mean(),
-            Self::Throughput => kept()
-                .map(BlockSamples::totals)
-                .sum::<Totals>()
-                .throughput_per_s(),
+            Self::Throughput => kept().map(BlockSamples::totals).sum::<Totals>().throughput_per_s(),
         }
     }
 

@@ -64,19 +64,13 @@ impl Interval {
 
     pub(super) fn around(estimate: f64, spread: Spread) -> Option<Self> {
         let half_width = student_t_975(spread.degrees_of_freedom)? * spread.variance.sqrt();
-        let interval = Self {
-            low: estimate - half_width,
-            high: estimate + half_width,
-        };
+        let interval = Self { low: estimate - half_width, high: estimate + half_width };
         (interval.low.is_finite() && interval.high.is_finite()).then_some(interval)
     }
 
     /// Of a figure given on a logarithmic scale, in the figure's own.
     pub(super) fn exp(self) -> Option<Self> {
-        let interval = Self {
-            low: self.low.exp(),
-            high: self.high.exp(),
-        };
+        let interval = Self { low: self.low.exp(), high: self.high.exp() };
         interval.high.is_finite().then_some(interval)
     }
 }
@@ -102,17 +96,9 @@ impl Spread {
     pub(super) fn of_independent(one: Self, other: Self) -> Self {
         let variance = one.variance + other.variance;
         // Of two variances of 0, any share will do: the interval has no width.
-        let share = if variance > 0.0 {
-            one.variance / variance
-        } else {
-            0.5
-        };
-        let inverse = share.powi(2) / one.degrees_of_freedom
-            + (1.0 - share).powi(2) / other.degrees_of_freedom;
-        Self {
-            variance,
-            degrees_of_freedom: 1.0 / inverse,
-        }
+        let share = if variance > 0.0 { one.variance / variance } else { 0.5 };
+        let inverse = share.powi(2) / one.degrees_of_freedom + (1.0 - share).powi(2) / other.degrees_of_freedom;
+        Self { variance, degrees_of_freedom: 1.0 / inverse }
     }
 }
 
@@ -144,16 +130,8 @@ impl Replicates {
             return None;
         }
         let degrees_of_freedom = (blocks - 1) as f64;
-        let squares: f64 = self
-            .without
-            .iter()
-            .flatten()
-            .map(|without| (without - self.estimate).powi(2))
-            .sum();
-        Some(Spread {
-            variance: degrees_of_freedom / blocks as f64 * squares,
-            degrees_of_freedom,
-        })
+        let squares: f64 = self.without.iter().flatten().map(|without| (without - self.estimate).powi(2)).sum();
+        Some(Spread { variance: degrees_of_freedom / blocks as f64 * squares, degrees_of_freedom })
     }
 
     /// The difference of two figures, block b left out of both at once; none unless the same blocks have
@@ -180,11 +158,7 @@ impl Replicates {
         let values = self.without.iter().flatten().chain([&self.estimate]);
         let positive = values.into_iter().all(|&value| value > 0.0);
         positive.then(|| {
-            let without = self
-                .without
-                .iter()
-                .map(|without| without.map(f64::ln))
-                .collect();
+            let without = self.without.iter().map(|without| without.map(f64::ln)).collect();
             Self::new(self.estimate.ln(), without)
         })
     }
@@ -204,24 +178,15 @@ mod tests {
     fn students_quantiles_are_those_of_the_tables() {
         for (degrees_of_freedom, expected) in T_975 {
             let found = student_t_975(degrees_of_freedom).unwrap_or(f64::NAN);
-            assert!(
-                (found / expected - 1.0).abs() < 1e-9,
-                "{degrees_of_freedom}: {found} {expected}"
-            );
+            assert!((found / expected - 1.0).abs() < 1e-9, "{degrees_of_freedom}: {found} {expected}");
         }
     }
 
     /// Textbook example of Welch's degrees of freedom: (s²/n) of 4 and 1 with 9 and 4 of them.
     #[test]
     fn independent_spreads_add_up_after_welch() {
-        let one = Spread {
-            variance: 4.0,
-            degrees_of_freedom: 9.0,
-        };
-        let other = Spread {
-            variance: 1.0,
-            degrees_of_freedom: 4.0,
-        };
+        let one = Spread { variance: 4.0, degrees_of_freedom: 9.0 };
+        let other = Spread { variance: 1.0, degrees_of_freedom: 4.0 };
         let sum = Spread::of_independent(one, other);
         assert_eq!(sum.variance, 5.0);
         assert!((sum.degrees_of_freedom - 25.0 / (16.0 / 9.0 + 1.0 / 4.0)).abs() < 1e-12);

@@ -21,11 +21,7 @@ pub fn linear(sorted: &[i64], q: f64) -> Option<f64> {
 pub fn pooled(parts: &[&[i64]], q: f64) -> Option<f64> {
     let at = Position::of(parts.iter().map(|part| part.len()).sum(), q)?;
     let low = order_statistic(parts, at.lower)?;
-    let high = if rank_after(parts, low) > at.upper {
-        low
-    } else {
-        next_above(parts, low)?
-    };
+    let high = if rank_after(parts, low) > at.upper { low } else { next_above(parts, low)? };
     Some(lerp(low, high, at.weight))
 }
 
@@ -56,21 +52,13 @@ impl Position {
 /// numpy's `_lerp`: from the nearer end, so that it is monotonic and exact at both ends.
 fn lerp(low: i64, high: i64, weight: f64) -> f64 {
     let width = (i128::from(high) - i128::from(low)) as f64;
-    if weight >= 0.5 {
-        high as f64 - width * (1.0 - weight)
-    } else {
-        low as f64 + width * weight
-    }
+    if weight >= 0.5 { high as f64 - width * (1.0 - weight) } else { low as f64 + width * weight }
 }
 
 /// The sample with `rank` others before it: the smallest value that more than `rank` samples do not
 /// exceed, found by bisecting the values.
 fn order_statistic(parts: &[&[i64]], rank: usize) -> Option<i64> {
-    let mut low = parts
-        .iter()
-        .filter_map(|part| part.first())
-        .copied()
-        .min()?;
+    let mut low = parts.iter().filter_map(|part| part.first()).copied().min()?;
     let mut high = parts.iter().filter_map(|part| part.last()).copied().max()?;
     while low < high {
         let middle = low.wrapping_add_unsigned(high.abs_diff(low) / 2);
@@ -85,19 +73,12 @@ fn order_statistic(parts: &[&[i64]], rank: usize) -> Option<i64> {
 
 /// How many samples do not exceed `value`.
 fn rank_after(parts: &[&[i64]], value: i64) -> usize {
-    parts
-        .iter()
-        .map(|part| part.partition_point(|&sample| sample <= value))
-        .sum()
+    parts.iter().map(|part| part.partition_point(|&sample| sample <= value)).sum()
 }
 
 /// The smallest sample above `value`.
 fn next_above(parts: &[&[i64]], value: i64) -> Option<i64> {
-    parts
-        .iter()
-        .filter_map(|part| part.get(part.partition_point(|&sample| sample <= value)))
-        .copied()
-        .min()
+    parts.iter().filter_map(|part| part.get(part.partition_point(|&sample| sample <= value))).copied().min()
 }
 
 #[cfg(test)]
@@ -108,10 +89,7 @@ mod tests {
     fn selects_across_the_whole_range_of_values() {
         let parts: [&[i64]; 3] = [&[i64::MIN, -1, i64::MAX], &[], &[-1, 0]];
         let all: Vec<_> = (0..5).map(|rank| order_statistic(&parts, rank)).collect();
-        assert_eq!(
-            all,
-            [Some(i64::MIN), Some(-1), Some(-1), Some(0), Some(i64::MAX)]
-        );
+        assert_eq!(all, [Some(i64::MIN), Some(-1), Some(-1), Some(0), Some(i64::MAX)]);
         assert_eq!(order_statistic(&[], 0), None);
     }
 

@@ -1,0 +1,59 @@
+# `make` lists what there is. README explains `run` and `test`.
+.DEFAULT_GOAL := help
+.PHONY: help run build test check bench proto lock fmt clean
+
+PLAN ?= deploy/plans/localhost.toml
+TOOLS := target/tools
+PYTHON := agent/python
+VENV := $(TOOLS)/python/bin
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## build, run $(PLAN) on this host, and say where the report is
+	target/release/rpycbench-controller run $(PLAN)
+
+build: ## build both programs for use
+	cargo build --release -p rpycbench-controller -p rpycbench-agent
+
+test: $(TOOLS)/python.made ## the whole test suite
+	cargo build --workspace --bins
+	cargo test --workspace
+	cd $(PYTHON) && $(CURDIR)/$(VENV)/python -m unittest discover -s tests -t .
+
+check: $(TOOLS)/python.made $(TOOLS)/bin/cargo-deny ## format, lints, licences, generated code, Python lint and types
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo test -q -p rpycbench-proto-generate
+	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" cargo deny --offline check bans licenses sources
+	cd $(PYTHON) && $(CURDIR)/$(VENV)/ruff check . && $(CURDIR)/$(VENV)/ruff format --check . && $(CURDIR)/$(VENV)/mypy
+
+bench: build $(TOOLS)/python.made ## the project's own figures: ratios against peers, one table
+	cargo build --release -p rpycbench-tests
+	target/release/rpycbench-bench --python $(VENV)/python
+
+proto: ## write proto/src/generated from the .proto files
+	cargo run -q -p rpycbench-proto-generate
+
+lock: $(TOOLS)/python.made ## lock the Python libraries anew, with hashes
+	$(VENV)/pip install -q uv
+	cd $(PYTHON)/requirements && for name in rpyc http dev; do \
+		$(CURDIR)/$(VENV)/uv pip compile -q --generate-hashes --universal --python-version 3.10 \
+			--custom-compile-command "make lock" --no-emit-index-url --output-file $$name.txt $$name.in; done
+
+fmt: $(TOOLS)/python.made ## format Rust and Python
+	cargo fmt --all
+	cd $(PYTHON) && $(CURDIR)/$(VENV)/ruff check --fix . && $(CURDIR)/$(VENV)/ruff format .
+
+clean: ## remove what was built, and this checkout's results
+	rm -rf target results
+
+# What the checks and tests of the Python part need, apart from the environments that the agent makes.
+$(TOOLS)/python.made: $(wildcard $(PYTHON)/requirements/*.txt)
+	python3 -m venv $(TOOLS)/python
+	$(VENV)/python -m pip install -q --disable-pip-version-check --require-hashes --only-binary :all: \
+		-r $(PYTHON)/requirements/rpyc.txt -r $(PYTHON)/requirements/http.txt -r $(PYTHON)/requirements/dev.txt
+	touch $@
+
+$(TOOLS)/bin/cargo-deny:
+	cargo install -q --locked --root $(TOOLS) cargo-deny@0.20.2

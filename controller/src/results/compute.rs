@@ -1,0 +1,96 @@
+//! From the samples of a run to its results.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use rpycbench_measure::statistics::Cell;
+
+use super::cells::{self, Gathered};
+use super::compare::Comparisons;
+use super::files::{ResultsError, manifest};
+use super::schema::{CellResult, Results, SCHEMA};
+use crate::store::manifest::{CellStatus, Manifest, ServerRecord, TopologyRecord, WorkloadRecord};
+
+/// Computes the results of a run from `run.json` and the samples it points to.
+///
+/// Samples that are missing or cannot be read do not fail it: the cells they belong to say so.
+///
+/// # Errors
+/// When `run.json` cannot be read.
+pub fn compute(run_folder: &Path) -> Result<Results, ResultsError> {
+    let manifest = manifest(run_folder)?;
+    let mut figures = Vec::new();
+    let mut comparisons = Comparisons::default();
+    // One workload at a time: cells are only compared within one, so no more samples than its own are in memory.
+    for workload in &manifest.workloads {
+        let gathered = gather(run_folder, &manifest, workload);
+        let lookup = |topology: &str, server: &str| {
+            gathered.iter().find(|it| it.place.topology.name == topology && it.place.server.name == server)
+        };
+        comparisons.add(&manifest, workload, |topology, server| lookup(topology, server).map(|it| &it.cell));
+        figures.extend(gathered.into_iter().map(|it| it.result));
+    }
+    let complete =
+        manifest.cells.iter().all(|it| it.status == CellStatus::Complete) && figures.iter().all(|it| it.blocks > 0);
+    Ok(Results {
+        schema: SCHEMA,
+        run_id: manifest.run_id.clone(),
+        study: manifest.study.clone(),
+        complete,
+        cells: in_plan_order(&manifest, figures),
+        comparisons: comparisons.into_vec(),
+    })
+}
+
+/// Where a cell stands in the plan, apart from its blocks.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) topology: &'a TopologyRecord,
+    pub(super) server: &'a ServerRecord,
+    pub(super) workload: &'a WorkloadRecord,
+}
+
+struct Done<'a> {
+    place: Place<'a>,
+    cell: Cell,
+    result: CellResult,
+}
+
+/// All cells of a workload, in the plan's order.
+fn gather<'a>(run_folder: &Path, manifest: &'a Manifest, workload: &'a WorkloadRecord) -> Vec<Done<'a>> {
+    let places: Vec<_> = manifest
+        .topologies
+        .iter()
+        .flat_map(|topology| manifest.servers.iter().map(move |server| Place { topology, server, workload }))
+        .collect();
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::new());
+    let work = || {
+        while let Some(place) = places.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let Gathered { cell, result } = cells::gather(run_folder, manifest, *place);
+            let number = places.iter().position(|it| std::ptr::eq(it, place)).unwrap_or(0);
+            if let Ok(mut done) = done.lock() {
+                done.push((number, Done { place: *place, cell, result }));
+            }
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(places.len());
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(work);
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_default();
+    done.sort_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, done)| done).collect()
+}
+
+fn in_plan_order(manifest: &Manifest, mut cells: Vec<CellResult>) -> Vec<CellResult> {
+    let topology = |name: &str| manifest.topologies.iter().position(|it| it.name == name);
+    let server = |name: &str| manifest.servers.iter().position(|it| it.name == name);
+    // Stable: the workloads are in order already.
+    cells.sort_by_key(|cell| (topology(&cell.topology), server(&cell.server)));
+    cells
+}

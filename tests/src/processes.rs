@@ -1,0 +1,28 @@
+//! Which processes a run has left.
+
+use std::path::Path;
+
+use procfs::process::Process;
+
+/// A living process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Living {
+    /// Its number.
+    pub pid: i32,
+    /// Its command line.
+    pub command: String,
+}
+
+/// Living processes whose command line mentions `path`. Every process of a run does: its binaries, keepers and Python
+/// interpreters are started with paths below the run's own home.
+pub fn mentioning(path: &Path) -> Vec<Living> {
+    let wanted = path.display().to_string();
+    procfs::process::all_processes()
+        .map(|all| all.filter_map(|process| look(&process.ok()?)).filter(|living| living.command.contains(&wanted)).collect())
+        .unwrap_or_default()
+}
+
+fn look(process: &Process) -> Option<Living> {
+    let stat = process.stat().ok().filter(|stat| stat.state != 'Z')?;
+    Some(Living { pid: stat.pid, command: process.cmdline().ok()?.join(" ") })
+}

@@ -92,7 +92,8 @@ async fn child(state: PathBuf, otlp: Option<String>) -> Result<(), BoxError> {
     let shutdown = Shutdown::on_signals()?;
     let mut order = String::new();
     std::io::stdin().lock().read_line(&mut order)?;
-    let ChildOrder { identity } = serde_json::from_str(&order).map_err(|error| format!("bad first line on stdin: {error}"))?;
+    let ChildOrder { identity } =
+        serde_json::from_str(&order).map_err(|error| format!("bad first line on stdin: {error}"))?;
 
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let reply = ChildReply { address: listener.local_addr()? };

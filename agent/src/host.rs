@@ -5,7 +5,8 @@ use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 /// What readers of a result need to know about this host.
 pub(crate) fn facts() -> HostFacts {
-    let wanted = RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()).with_memory(MemoryRefreshKind::nothing().with_ram());
+    let wanted =
+        RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()).with_memory(MemoryRefreshKind::nothing().with_ram());
     let system = System::new_with_specifics(wanted).ok();
     let cpus = system.as_ref().map(System::cpus).unwrap_or_default();
     HostFacts {
@@ -24,7 +25,8 @@ pub(crate) fn facts() -> HostFacts {
 /// `none`, or the hypervisor as the firmware names it, or empty where neither can be told.
 fn virtualization() -> String {
     let Ok(cpuinfo) = std::fs::read_to_string("/proc/cpuinfo") else { return String::new() };
-    let hypervisor = cpuinfo.lines().any(|line| line.starts_with("flags") && line.split(' ').any(|flag| flag == "hypervisor"));
+    let hypervisor =
+        cpuinfo.lines().any(|line| line.starts_with("flags") && line.split(' ').any(|flag| flag == "hypervisor"));
     if !hypervisor {
         return "none".to_owned();
     }

@@ -101,7 +101,9 @@ enum Ended {
 impl Run {
     async fn obey(&mut self, command: Command) -> Result<(), RunError> {
         match command {
-            Command::Open { protocol, .. } if protocol != PROTOCOL => return Err(RunError::Protocol { theirs: protocol }),
+            Command::Open { protocol, .. } if protocol != PROTOCOL => {
+                return Err(RunError::Protocol { theirs: protocol });
+            }
             Command::Open { .. } => {
                 self.opened = true;
                 let epoch_ns = clock::raw_ns().map_err(RunError::Clock)?;
@@ -121,7 +123,8 @@ impl Run {
             Command::Serve { cell, server, address, placement } => {
                 let environment = self.environment("serve")?;
                 let stop = self.enter(cell);
-                let serving = serve::serve(Serve { cell, server, address, placement }, environment, stop, self.events.clone());
+                let serving =
+                    serve::serve(Serve { cell, server, address, placement }, environment, stop, self.events.clone());
                 self.tasks.spawn(async move { Ended::Server(cell, serving.await) });
             }
             Command::Arm { cell, stack, workload, placement } => {
@@ -135,7 +138,8 @@ impl Run {
             }
             Command::Drive { cell, target } => {
                 let waiting = self.cells.get_mut(&cell).and_then(|cell| cell.target.take());
-                let waiting = waiting.ok_or_else(|| RunError::Unexpected(format!("drive for cell {cell}, which is not armed")))?;
+                let waiting = waiting
+                    .ok_or_else(|| RunError::Unexpected(format!("drive for cell {cell}, which is not armed")))?;
                 // Refused where the driver has just failed, which it reports itself.
                 let _ = waiting.send(target);
             }
@@ -150,7 +154,9 @@ impl Run {
     }
 
     fn environment(&self, what: &str) -> Result<Environment, RunError> {
-        self.environment.clone().ok_or_else(|| RunError::Unexpected(format!("{what} before the environment is prepared")))
+        self.environment
+            .clone()
+            .ok_or_else(|| RunError::Unexpected(format!("{what} before the environment is prepared")))
     }
 
     /// Adds a role to a cell.
@@ -168,7 +174,8 @@ impl Run {
                 self.send(Event::Prepared(facts)).await;
             }
             Ended::Prepared(Err(error)) => {
-                let failure = Failure { cell: None, phase: "prepare".to_owned(), reason: error.to_string(), exit: None };
+                let failure =
+                    Failure { cell: None, phase: "prepare".to_owned(), reason: error.to_string(), exit: None };
                 self.send(Event::Failed(failure)).await;
             }
             Ended::Server(cell, exit) => {

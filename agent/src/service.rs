@@ -36,13 +36,7 @@ struct Holder {
 impl AgentService {
     /// An idle agent that keeps its environments in `state` and ends its run at `stop`.
     pub fn new(state: PathBuf, stop: CancellationToken) -> Self {
-        Self {
-            state,
-            facts: Arc::new(host::facts()),
-            stop,
-            holder: Arc::default(),
-            released: Arc::default(),
-        }
+        Self { state, facts: Arc::new(host::facts()), stop, holder: Arc::default(), released: Arc::default() }
     }
 
     /// Waits until no run has the agent, which means that none of its processes is left.
@@ -100,9 +94,9 @@ impl pb::agent_server::Agent for AgentService {
         let (events, outgoing) = mpsc::channel(EVENT_QUEUE);
         let (failure, failed) = mpsc::channel::<Status>(1);
         let commands = request.into_inner().map(|command| {
-            command.map_err(|status| status.message().to_owned()).and_then(|command| {
-                Command::try_from(command).map_err(|error| error.to_string())
-            })
+            command
+                .map_err(|status| status.message().to_owned())
+                .and_then(|command| Command::try_from(command).map_err(|error| error.to_string()))
         });
         let (state, stop) = (self.state.clone(), self.stop.clone());
         let running = async move {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose, SanType,
 };
 use time::OffsetDateTime;
 
-use crate::identity::{Identity, agent_dns_name};
 use crate::CertError;
+use crate::identity::{Identity, agent_dns_name};
 
 /// How far back a new certificate is valid, for hosts whose clocks differ a little.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(300);

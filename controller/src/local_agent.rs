@@ -19,7 +19,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(15);
 
 /// The agent beside this binary does not run.
 #[derive(Debug, thiserror::Error)]
-pub enum LocalAgentError {
+pub(crate) enum LocalAgentError {
     /// It is not there, or cannot be executed.
     #[error("cannot start the local agent {}: {source}; it is installed beside the controller", .binary.display())]
     Start {
@@ -50,7 +50,7 @@ struct ChildReply {
 
 /// A running local agent. It ends when this is dropped, or this process ends in whatever way: its stdin does.
 #[derive(Debug)]
-pub struct LocalAgent {
+pub(crate) struct LocalAgent {
     child: Child,
     /// Where it listens, on loopback.
     pub address: String,
@@ -61,7 +61,7 @@ impl LocalAgent {
     ///
     /// # Errors
     /// When the binary is missing or does not listen in time.
-    pub async fn start(identity: &Identity, state: &Path, otlp: Option<&str>) -> Result<Self, LocalAgentError> {
+    pub(crate) async fn start(identity: &Identity, state: &Path, otlp: Option<&str>) -> Result<Self, LocalAgentError> {
         let binary = std::env::current_exe().map(|own| own.with_file_name(BINARY));
         let binary = binary.map_err(|source| LocalAgentError::Start { binary: BINARY.into(), source })?;
         let refused = |source| LocalAgentError::Start { binary: binary.clone(), source };
@@ -97,7 +97,7 @@ impl LocalAgent {
     }
 
     /// Ends the agent and waits until it, and with it every process it started, is gone.
-    pub async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         drop(self.child.stdin.take());
         if tokio::time::timeout(STOP_LIMIT, self.child.wait()).await.is_err() {
             tracing::warn!("the local agent did not end, it is killed");

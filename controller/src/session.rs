@@ -28,7 +28,7 @@ const COMMAND_QUEUE: usize = 16;
 
 /// A conversation that could not begin, or did not go on.
 #[derive(Debug, thiserror::Error)]
-pub enum SessionError {
+pub(crate) enum SessionError {
     /// Nobody there, or nobody who can prove to be the agent.
     #[error("host {host}: cannot reach the agent at {address}: {reason}")]
     Unreachable {
@@ -50,7 +50,9 @@ pub enum SessionError {
         reason: String,
     },
     /// Another version.
-    #[error("host {host}: the agent at {address} speaks protocol {theirs}, this controller {PROTOCOL}: install the same version on both")]
+    #[error(
+        "host {host}: the agent at {address} speaks protocol {theirs}, this controller {PROTOCOL}: install the same version on both"
+    )]
     Protocol {
         /// The host's name in the plan.
         host: String,
@@ -66,16 +68,16 @@ pub enum SessionError {
 
 /// What comes from an agent.
 #[derive(Debug)]
-pub enum FromAgent {
+pub(crate) enum FromAgent {
     /// A word of the conversation.
-    Event(Event),
+    Event(Box<Event>),
     /// The conversation is over, and why.
     Lost(String),
 }
 
 /// A run's conversation with one agent. Dropping it ends the agent's part of the run.
 #[derive(Debug)]
-pub struct Session {
+pub(crate) struct Session {
     commands: mpsc::Sender<Command>,
     /// What the agent says of its host.
     pub facts: HostFacts,
@@ -83,7 +85,7 @@ pub struct Session {
 
 /// Whom to talk to.
 #[derive(Clone, Debug)]
-pub struct Agent {
+pub(crate) struct Agent {
     /// The host's name in the plan.
     pub host: String,
     /// `address:port`.
@@ -95,7 +97,7 @@ impl Session {
     ///
     /// # Errors
     /// When the agent is not there, not who it should be, of another version, or busy.
-    pub async fn open(
+    pub(crate) async fn open(
         agent: &Agent,
         identity: &Identity,
         run_id: &str,
@@ -123,7 +125,7 @@ impl Session {
                     Err(status) => break status.message().to_owned(),
                 };
                 match event {
-                    Ok(event) => drop(events.send((number, FromAgent::Event(event))).await),
+                    Ok(event) => drop(events.send((number, FromAgent::Event(Box::new(event)))).await),
                     Err(error) => break error.to_string(),
                 }
             };
@@ -134,17 +136,14 @@ impl Session {
     }
 
     /// Sends a command. One that cannot be sent has lost its agent, which is reported as [`FromAgent::Lost`].
-    pub async fn send(&self, command: Command) {
+    pub(crate) async fn send(&self, command: Command) {
         drop(self.commands.send(command).await);
     }
 }
 
 async fn dial(agent: &Agent, identity: &Identity) -> Result<Channel, SessionError> {
-    let unreachable = |reason: String| SessionError::Unreachable {
-        host: agent.host.clone(),
-        address: agent.address.clone(),
-        reason,
-    };
+    let unreachable =
+        |reason: String| SessionError::Unreachable { host: agent.host.clone(), address: agent.address.clone(), reason };
     let name = ServerName::try_from(agent_dns_name(&agent.host)).map_err(|error| unreachable(error.to_string()))?;
     let tls = TlsConnector::from(Arc::new(identity.client_config()?));
     let target = agent.address.clone();
@@ -157,7 +156,8 @@ async fn dial(agent: &Agent, identity: &Identity) -> Result<Channel, SessionErro
         }
     });
     // TLS is the connector's: the URI only names the peer.
-    let endpoint = Endpoint::from_shared(format!("http://{}", agent.address)).map_err(|error| unreachable(chain(&error)))?;
+    let endpoint =
+        Endpoint::from_shared(format!("http://{}", agent.address)).map_err(|error| unreachable(chain(&error)))?;
     endpoint
         .connect_timeout(CONNECT_LIMIT)
         .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)

@@ -55,7 +55,14 @@ impl Samples {
     /// True when every column is as long as it must be and every error has its reason.
     pub fn is_rectangular(&self) -> bool {
         let rows = self.len();
-        let whole = [self.client.len(), self.seq.len(), self.end_ns.len(), self.error.len(), self.bytes_out.len(), self.bytes_in.len()];
+        let whole = [
+            self.client.len(),
+            self.seq.len(),
+            self.end_ns.len(),
+            self.error.len(),
+            self.bytes_out.len(),
+            self.bytes_in.len(),
+        ];
         let optional = [self.tcp_ns.len(), self.handshake_ns.len()];
         whole.iter().all(|&length| length == rows)
             && optional.iter().all(|&length| length == 0 || length == rows)

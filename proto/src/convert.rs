@@ -50,9 +50,9 @@ impl From<Command> for pb::Command {
         use pb::command::Kind;
         let kind = match command {
             Command::Open { protocol, run_id } => Kind::Open(pb::Open { protocol, run_id }),
-            Command::Prepare { stacks } => {
-                Kind::Prepare(pb::Prepare { stacks: stacks.into_iter().map(|stack| pb::Stack::from(stack).into()).collect() })
-            }
+            Command::Prepare { stacks } => Kind::Prepare(pb::Prepare {
+                stacks: stacks.into_iter().map(|stack| pb::Stack::from(stack).into()).collect(),
+            }),
             Command::Serve { cell, server, address, placement } => Kind::Serve(pb::Serve {
                 cell,
                 server: Some(server.into()),
@@ -209,7 +209,8 @@ impl TryFrom<pb::Event> for Event {
 // === samples
 
 fn samples_to_pb(cell: u32, batch: u64, samples: Samples) -> pb::Samples {
-    let duration_ns = samples.end_ns.iter().zip(&samples.start_ns).map(|(end, start)| end.wrapping_sub(*start)).collect();
+    let duration_ns =
+        samples.end_ns.iter().zip(&samples.start_ns).map(|(end, start)| end.wrapping_sub(*start)).collect();
     pb::Samples {
         cell,
         batch,
@@ -264,7 +265,10 @@ fn nullable_to_pb(column: &[Option<i64>]) -> pb::NullableColumn {
     }
 }
 
-fn nullable_from_pb(field: &'static str, column: Option<pb::NullableColumn>) -> Result<Vec<Option<i64>>, InvalidMessage> {
+fn nullable_from_pb(
+    field: &'static str,
+    column: Option<pb::NullableColumn>,
+) -> Result<Vec<Option<i64>>, InvalidMessage> {
     let pb::NullableColumn { present, values } = column.unwrap_or_default();
     if present.iter().filter(|&&present| present).count() != values.len() {
         return Err(InvalidMessage::new(field, "has another number of values than it says"));

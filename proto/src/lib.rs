@@ -7,7 +7,7 @@
 mod convert;
 pub mod message;
 
-#[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all)]
+#[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::too_many_lines, clippy::use_self)]
 #[rustfmt::skip]
 #[path = "generated/rpycbench.v1.rs"]
 /// Generated from `rpycbench/v1/agent.proto`.

@@ -181,7 +181,12 @@ fn a_port_that_is_taken_fails_its_cell_and_no_other() {
     let line = one_line(&outcome);
     assert!(line.contains("1 of 2 cells") && line.contains("flask-threaded"), "{line}");
     assert!(line.contains(&format!("127.0.0.1:{port}")), "{line}");
-    let statuses = sandbox.json("run.json")["cells"].as_array().expect("cells").iter().map(|cell| cell["status"].clone()).collect::<Vec<_>>();
+    let statuses = sandbox.json("run.json")["cells"]
+        .as_array()
+        .expect("cells")
+        .iter()
+        .map(|cell| cell["status"].clone())
+        .collect::<Vec<_>>();
     assert!(statuses.contains(&"complete".into()) && statuses.contains(&"failed".into()), "{statuses:?}");
     assert_eq!(sandbox.json("results.json")["complete"], false);
     assert_eq!(sandbox.processes(), []);
@@ -200,18 +205,22 @@ fn an_output_folder_that_cannot_be_written_is_named() {
 #[test]
 fn a_full_disk_ends_the_run_and_earlier_cells_are_kept() {
     let sandbox = Sandbox::new();
-    let many = plan(&["rpyc-threaded"], &CLOSED.replace("requests = 20", "requests = 3000")).replace("blocks = 1", "blocks = 9");
+    let many = plan(&["rpyc-threaded"], &CLOSED.replace("requests = 20", "requests = 3000"))
+        .replace("blocks = 1", "blocks = 9");
     let path = sandbox.plan(&many).display().to_string();
     fs::create_dir(sandbox.path().join("small")).expect("a folder");
     let script = sandbox.path().join("script.sh");
     let controller = sandbox.controller(&["run", &path, "--out", "small"]);
     let program = controller.get_program().to_string_lossy().into_owned();
-    let text = format!("#!/bin/sh\nmount -t tmpfs -o size=128k none small || exit 77\n{program} run {path} --out small\ncode=$?\nls small/latest/ small/latest/samples\nexit $code\n");
+    let text = format!(
+        "#!/bin/sh\nmount -t tmpfs -o size=128k none small || exit 77\n{program} run {path} --out small\ncode=$?\nls small/latest/ small/latest/samples\nexit $code\n"
+    );
     fs::write(&script, text).expect("a script");
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("a script");
     let mut unshare = Command::new("unshare");
     unshare.args(["--user", "--map-root-user", "--mount"]).arg(&script).current_dir(sandbox.path());
-    let home = controller.get_envs().find_map(|(name, value)| value.filter(|_| name == "RPYCBENCH_HOME")).expect("a home");
+    let home =
+        controller.get_envs().find_map(|(name, value)| value.filter(|_| name == "RPYCBENCH_HOME")).expect("a home");
     unshare.env("RPYCBENCH_HOME", home);
     let outcome: Outcome = match unshare.output() {
         Ok(output) => output.into(),

@@ -21,7 +21,10 @@ async fn agent_and_client(sandbox: &Sandbox) -> (Agent, AgentClient<Channel>) {
     (agent, client)
 }
 
-async fn open(client: &mut AgentClient<Channel>, first: command::Kind) -> Result<(mpsc::Sender<Command>, Streaming<Event>), Status> {
+async fn open(
+    client: &mut AgentClient<Channel>,
+    first: command::Kind,
+) -> Result<(mpsc::Sender<Command>, Streaming<Event>), Status> {
     let (sender, commands) = mpsc::channel(4);
     sender.send(Command { kind: Some(first) }).await.expect("room for one");
     let events = client.run(ReceiverStream::new(commands)).await?.into_inner();
@@ -36,7 +39,11 @@ fn open_command(protocol: u32) -> command::Kind {
 async fn hello_tells_the_protocol_and_the_host() {
     let sandbox = Sandbox::new();
     let (_agent, mut client) = agent_and_client(&sandbox).await;
-    let hello = client.hello(pb::HelloRequest { protocol: PROTOCOL, build: String::new() }).await.expect("an answer").into_inner();
+    let hello = client
+        .hello(pb::HelloRequest { protocol: PROTOCOL, build: String::new() })
+        .await
+        .expect("an answer")
+        .into_inner();
     assert_eq!(hello.protocol, PROTOCOL);
     let host = hello.host.expect("facts");
     assert!(host.logical_cpus > 0 && host.memory_bytes > 0 && !host.kernel.is_empty(), "{host:?}");

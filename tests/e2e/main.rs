@@ -1,5 +1,11 @@
 //! The system from outside: the real binaries, the real libraries, real processes.
 
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "test code: a panic is how a test fails, stdout is where it says that it was skipped"
+)]
+
 mod bad_input;
 mod conversation;
 mod processes;

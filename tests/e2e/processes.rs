@@ -11,8 +11,7 @@ use rpycbench_tests::processes::Living;
 use rpycbench_tests::sandbox::plan;
 
 /// Longer than any test looks at it.
-const ENDLESS: &str =
-    "[[workloads]]\nname = \"endless\"\nkind = \"closed\"\nclients = 4\nrequests = 2000000\nclient_model = \"processes\"\n";
+const ENDLESS: &str = "[[workloads]]\nname = \"endless\"\nkind = \"closed\"\nclients = 4\nrequests = 2000000\nclient_model = \"processes\"\n";
 
 /// A run whose load goes on until something ends it.
 struct Going {
@@ -73,7 +72,10 @@ fn the_processes_of_a_run_can_be_seen() {
     let going = Going::start("rpyc-forking");
     // A forking server with four connections, a driver with four clients.
     eventually("all are there", || {
-        let (serve, drive) = (going.of("bin/python -s -m rpycbench_workers.serve").len(), going.of("bin/python -s -m rpycbench_workers.drive").len());
+        let (serve, drive) = (
+            going.of("bin/python -s -m rpycbench_workers.serve").len(),
+            going.of("bin/python -s -m rpycbench_workers.drive").len(),
+        );
         if (serve, drive) == (5, 5) { Ok(()) } else { Err((serve, drive)) }
     });
     kill(going.controller(), Signal::SIGKILL).expect("the controller lives");

@@ -8,10 +8,8 @@ use serde_json::Value;
 
 const ALL: &[&str] = &["rpyc-threaded", "rpyc-forking", "flask-threaded"];
 const CONNECT: &str = "[[workloads]]\nname = \"connect\"\nkind = \"connect\"\ncount = 7\nwarmup = 1\n";
-const THREADS: &str =
-    "[[workloads]]\nname = \"threads\"\nkind = \"closed\"\nclients = 3\nrequests = 20\nwarmup = 2\nclient_model = \"threads\"\n";
-const PROCESSES: &str =
-    "[[workloads]]\nname = \"processes\"\nkind = \"closed\"\nclients = 2\nrequests = 15\nclient_model = \"processes\"\n";
+const THREADS: &str = "[[workloads]]\nname = \"threads\"\nkind = \"closed\"\nclients = 3\nrequests = 20\nwarmup = 2\nclient_model = \"threads\"\n";
+const PROCESSES: &str = "[[workloads]]\nname = \"processes\"\nkind = \"closed\"\nclients = 2\nrequests = 15\nclient_model = \"processes\"\n";
 
 fn cells(run: &Value) -> &Vec<Value> {
     run["cells"].as_array().expect("cells")
@@ -107,7 +105,8 @@ fn only_the_cells_asked_for_run() {
 fn the_order_of_the_cells_follows_from_the_seed() {
     let sandbox = Sandbox::new();
     let order = |seed: u32| {
-        let text = plan(ALL, &format!("{CONNECT}{THREADS}{PROCESSES}")).replace("blocks = 1", &format!("blocks = 3\nseed = {seed}"));
+        let text = plan(ALL, &format!("{CONNECT}{THREADS}{PROCESSES}"))
+            .replace("blocks = 1", &format!("blocks = 3\nseed = {seed}"));
         let path = sandbox.plan(&text).display().to_string();
         sandbox.call(&["check", &path]).stdout
     };
@@ -119,10 +118,14 @@ fn the_order_of_the_cells_follows_from_the_seed() {
 #[test]
 fn a_report_made_again_is_the_same_to_the_byte() {
     let sandbox = Sandbox::new();
-    assert_eq!(sandbox.run(&plan(&["rpyc-threaded", "flask-threaded"], &format!("{CONNECT}{THREADS}")), &[]).code, Some(0));
+    assert_eq!(
+        sandbox.run(&plan(&["rpyc-threaded", "flask-threaded"], &format!("{CONNECT}{THREADS}")), &[]).code,
+        Some(0)
+    );
     let folder = sandbox.latest().canonicalize().expect("a run folder");
     let read = || -> BTreeMap<String, Vec<u8>> {
-        let graphs = std::fs::read_dir(folder.join("graphs")).expect("graphs").map(|entry| entry.expect("a graph").path());
+        let graphs =
+            std::fs::read_dir(folder.join("graphs")).expect("graphs").map(|entry| entry.expect("a graph").path());
         let others = ["results.json", "results_local.json", "report.md"].map(|name| folder.join(name));
         graphs.chain(others).map(|path| (path.display().to_string(), std::fs::read(&path).expect("a file"))).collect()
     };
@@ -134,5 +137,9 @@ fn a_report_made_again_is_the_same_to_the_byte() {
     let outcome = sandbox.call(&["report", &folder.display().to_string()]);
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     let second = read();
-    assert!(first == second, "files differ: {:?}", first.iter().filter(|(name, bytes)| second.get(*name) != Some(bytes)).map(|(name, _)| name).collect::<Vec<_>>());
+    assert!(
+        first == second,
+        "files differ: {:?}",
+        first.iter().filter(|(name, bytes)| second.get(*name) != Some(bytes)).map(|(name, _)| name).collect::<Vec<_>>()
+    );
 }

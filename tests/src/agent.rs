@@ -57,7 +57,11 @@ impl Agent {
     ///
     /// # Errors
     /// When the connection is refused, which with TLS 1.3 may also show only in the first call.
-    pub async fn connect(&self, config: ClientConfig, name: &str) -> Result<AgentClient<Channel>, tonic::transport::Error> {
+    pub async fn connect(
+        &self,
+        config: ClientConfig,
+        name: &str,
+    ) -> Result<AgentClient<Channel>, tonic::transport::Error> {
         let tls = TlsConnector::from(Arc::new(config));
         let name = ServerName::try_from(agent_dns_name(name)).expect("a name");
         let target = self.address.clone();

@@ -1,5 +1,7 @@
 //! What the tests of the whole system share: a place to run the real binaries in, and ways to look at what they leave.
 
+#![expect(clippy::expect_used, reason = "test code: a panic is how a test fails")]
+
 pub mod agent;
 pub mod patience;
 pub mod processes;

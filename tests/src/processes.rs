@@ -18,7 +18,9 @@ pub struct Living {
 pub fn mentioning(path: &Path) -> Vec<Living> {
     let wanted = path.display().to_string();
     procfs::process::all_processes()
-        .map(|all| all.filter_map(|process| look(&process.ok()?)).filter(|living| living.command.contains(&wanted)).collect())
+        .map(|all| {
+            all.filter_map(|process| look(&process.ok()?)).filter(|living| living.command.contains(&wanted)).collect()
+        })
         .unwrap_or_default()
 }
 

@@ -92,7 +92,10 @@ impl Sandbox {
     /// # Panics
     /// When it cannot be started.
     pub fn call(&self, args: &[&str]) -> Outcome {
-        self.controller(args).output().expect("the controller starts: `cargo build --workspace --bins` comes first").into()
+        self.controller(args)
+            .output()
+            .expect("the controller starts: `cargo build --workspace --bins` comes first")
+            .into()
     }
 
     /// Runs a plan to its end.

@@ -99,8 +99,7 @@ impl Kept {
         }
         let hung_up = fds.get(1).is_some_and(|stdin| stdin.any().unwrap_or(true));
         let signalled = fds[0].any().unwrap_or(false);
-        let told = signalled
-            && signals.read_signal()?.is_some_and(|signal| signal.ssi_signo != Signal::SIGCHLD as u32);
+        let told = signalled && signals.read_signal()?.is_some_and(|signal| signal.ssi_signo != Signal::SIGCHLD as u32);
         if (hung_up || told) && self.stopping.is_none() {
             self.stopping = Some(Instant::now());
             if self.ended.is_none() {

@@ -124,7 +124,9 @@ impl Environment {
             fs::create_dir_all(&folder).map_err(refused(&folder))?;
             let builder = Builder { interpreter, folder: &folder, python: &python, locks: &locks };
             builder.build(&progress).await?;
-            let facts = run(&python, &["-m", "rpycbench_workers.facts"], &workers, "looking at the libraries", "", |_| {}).await?;
+            let facts =
+                run(&python, &["-m", "rpycbench_workers.facts"], &workers, "looking at the libraries", "", |_| {})
+                    .await?;
             fs::write(&complete, facts.last().map(String::as_str).unwrap_or_default()).map_err(refused(&complete))?;
         }
         let text = fs::read_to_string(&complete).map_err(refused(&complete))?;
@@ -237,8 +239,10 @@ impl Builder<'_> {
         let venv = ["venv", "--quiet", "--allow-existing", "--no-python-downloads", "--python", &interpreter, &folder];
         run(uv, &venv, self.folder, "uv venv", NO_VENV, |_| {}).await?;
         progress(Step { what: "installing libraries with uv".to_owned(), done: 1, total });
-        let sync = ["pip", "sync", "--quiet", "--require-hashes", "--only-binary", ":all:", "--compile-bytecode", "--python"];
-        let args: Vec<&str> = sync.into_iter().chain([python.as_str()]).chain(locks.iter().map(String::as_str)).collect();
+        let sync =
+            ["pip", "sync", "--quiet", "--require-hashes", "--only-binary", ":all:", "--compile-bytecode", "--python"];
+        let args: Vec<&str> =
+            sync.into_iter().chain([python.as_str()]).chain(locks.iter().map(String::as_str)).collect();
         run(uv, &args, self.folder, "uv pip sync", NO_INDEX, |_| {}).await.map(drop)
     }
 
@@ -250,7 +254,19 @@ impl Builder<'_> {
     ) -> Result<(), EnvironmentError> {
         let folder = self.folder.display().to_string();
         run(&self.interpreter, &["-m", "venv", &folder], self.folder, "python3 -m venv", NO_VENV, |_| {}).await?;
-        let pip = ["-m", "pip", "install", "--require-hashes", "--only-binary", ":all:", "--no-input", "--retries", "2", "--timeout", "15"];
+        let pip = [
+            "-m",
+            "pip",
+            "install",
+            "--require-hashes",
+            "--only-binary",
+            ":all:",
+            "--no-input",
+            "--retries",
+            "2",
+            "--timeout",
+            "15",
+        ];
         let mut args = pip.to_vec();
         for lock in locks {
             args.extend(["-r", lock]);
@@ -270,7 +286,8 @@ impl Builder<'_> {
 
 /// How many packages a lock installs on this system.
 fn packages(lock: &str) -> u32 {
-    let pinned = |line: &&str| line.contains("==") && !line.starts_with(['#', ' ']) && !line.contains("sys_platform == 'win32'");
+    let pinned =
+        |line: &&str| line.contains("==") && !line.starts_with(['#', ' ']) && !line.contains("sys_platform == 'win32'");
     lock.lines().filter(pinned).count().try_into().unwrap_or(u32::MAX)
 }
 

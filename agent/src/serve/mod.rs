@@ -34,13 +34,23 @@ pub struct Serve {
 
 /// Starts the server, reports `Serving`, and keeps it until `stop`. A server that does not start, or ends before it is
 /// told to, is reported as `Failed`.
-pub async fn serve(order: Serve, environment: Environment, stop: CancellationToken, events: mpsc::Sender<Event>) -> Exit {
+pub async fn serve(
+    order: Serve,
+    environment: Environment,
+    stop: CancellationToken,
+    events: mpsc::Sender<Event>,
+) -> Exit {
     let pinned = place(Role::Serve, order.placement);
     let began = Instant::now();
     let mut child = match Child::spawn(&environment.worker("serve", pinned.cpus.clone())) {
         Ok(child) => child,
         Err(error) => {
-            let failure = Failure { cell: Some(order.cell), phase: "start server".to_owned(), reason: error.to_string(), exit: None };
+            let failure = Failure {
+                cell: Some(order.cell),
+                phase: "start server".to_owned(),
+                reason: error.to_string(),
+                exit: None,
+            };
             // Nobody listens only when the run is over.
             drop(events.send(Event::Failed(failure)).await);
             return Exit::default();

@@ -74,5 +74,9 @@ async fn http(mut socket: TcpStream, address: SocketAddr) -> io::Result<()> {
     let mut answer = Vec::new();
     socket.take(HTTP_REPLY_LIMIT).read_to_end(&mut answer).await?;
     let status = answer.split(|&byte| byte == b'\r').next().unwrap_or_default();
-    if status.ends_with(b" 200 OK") { Ok(()) } else { Err(io::Error::other(String::from_utf8_lossy(status).into_owned())) }
+    if status.ends_with(b" 200 OK") {
+        Ok(())
+    } else {
+        Err(io::Error::other(String::from_utf8_lossy(status).into_owned()))
+    }
 }

@@ -20,7 +20,8 @@ pub(super) fn describe(plan: &Plan) -> String {
     for &cell in &cells {
         let samples = plan.workloads[cell.workload].workload.expected_samples();
         let expected = span(plan.guess(cell).as_secs_f64());
-        let _ = writeln!(text, "cell {:>4}  {}  {samples} samples, about {expected}", cell.id + 1, plan.cell_name(cell));
+        let _ =
+            writeln!(text, "cell {:>4}  {}  {samples} samples, about {expected}", cell.id + 1, plan.cell_name(cell));
     }
     let all = cells.iter().map(|&cell| plan.guess(cell).as_secs_f64()).sum();
     let _ = writeln!(text, "{} cells in {} blocks, about {}", cells.len(), plan.blocks, span(all));

@@ -145,7 +145,8 @@ async fn run(
     match missing.next() {
         None => Ok(()),
         Some(first) => {
-            let name = format!("{}/{}/{}/{}/b{}", first.topology, first.server, first.workload, first.driver, first.block);
+            let name =
+                format!("{}/{}/{}/{}/b{}", first.topology, first.server, first.workload, first.driver, first.block);
             let first = format!("{name}: {}", first.reason);
             let (missing, of) = (1 + missing.count(), manifest.cells.len());
             Err(Error::Incomplete { missing, of, first, folder: folder.path().to_owned() })

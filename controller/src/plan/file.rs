@@ -159,7 +159,9 @@ impl<'de> Deserialize<'de> for Count {
             }
 
             fn visit_i64<E: Error>(self, value: i64) -> Result<Count, E> {
-                u64::try_from(value).map(Count).map_err(|_| E::invalid_value(serde::de::Unexpected::Signed(value), &self))
+                u64::try_from(value)
+                    .map(Count)
+                    .map_err(|_| E::invalid_value(serde::de::Unexpected::Signed(value), &self))
             }
 
             fn visit_u64<E: Error>(self, value: u64) -> Result<Count, E> {

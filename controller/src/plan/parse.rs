@@ -9,8 +9,8 @@ use rpycbench_measure::{Call, ClientModel, FlaskMode, Placement, RpycMode, Serve
 use toml::Spanned;
 
 use super::file::{
-    CallFile, ClientModelFile, Count, HostFile, ModeFile, PlacementFile, PlanFile, ReferenceFile, ServerFile, ServerKindFile,
-    TopologyFile, WorkloadFile, WorkloadKindFile,
+    CallFile, ClientModelFile, Count, HostFile, ModeFile, PlacementFile, PlanFile, ReferenceFile, ServerFile,
+    ServerKindFile, TopologyFile, WorkloadFile, WorkloadKindFile,
 };
 use super::{AgentAddress, Host, NamedServer, NamedWorkload, Plan, PlanError, Topology};
 
@@ -107,7 +107,10 @@ fn distinct<T>(what: &str, list: &Spanned<Vec<T>>, name: impl Fn(&T) -> &Spanned
     for item in list.get_ref() {
         let name = name(item);
         if !seen.insert(name.get_ref()) {
-            return Err(Wrong::at(name, format!("the {what} name {:?} is used twice: names must differ", name.get_ref())));
+            return Err(Wrong::at(
+                name,
+                format!("the {what} name {:?} is used twice: names must differ", name.get_ref()),
+            ));
         }
     }
     Ok(())
@@ -148,16 +151,23 @@ fn parse_host(key: &Spanned<String>, host: &Spanned<HostFile>) -> Result<Host, W
             serve_on: serve_on.unwrap_or(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST)),
         }),
         (false, Some(agent)) => {
-            let Some((host, _)) = agent.get_ref().rsplit_once(':').filter(|(_, port)| port.parse::<NonZeroU16>().is_ok()) else {
+            let Some((host, _)) =
+                agent.get_ref().rsplit_once(':').filter(|(_, port)| port.parse::<NonZeroU16>().is_ok())
+            else {
                 return Err(Wrong::at(agent, format!("agent must be \"address:port\", found {:?}", agent.get_ref())));
             };
             let own = host.trim_matches(['[', ']']).parse().ok();
             let Some(serve_on) = serve_on.or(own) else {
-                return Err(Wrong::at(agent, format!("the agent {host:?} is a name: say in serve_on which numeric address its servers bind")));
+                return Err(Wrong::at(
+                    agent,
+                    format!("the agent {host:?} is a name: say in serve_on which numeric address its servers bind"),
+                ));
             };
             Ok(Host { name, agent: AgentAddress::Remote(agent.get_ref().clone()), serve_on })
         }
-        (true, Some(agent)) => Err(Wrong::at(agent, format!("host {name:?} is local and has an agent: keep one of the two"))),
+        (true, Some(agent)) => {
+            Err(Wrong::at(agent, format!("host {name:?} is local and has an agent: keep one of the two")))
+        }
         (false, None) => {
             Err(Wrong::at(host, format!("host {name:?} needs either local = true or agent = \"address:port\"")))
         }
@@ -175,11 +185,20 @@ fn parse_topology(topology: &TopologyFile, hosts: &[Host], topologies: &[String]
     let baseline = topology.baseline.as_ref().map(|wanted| {
         let place = topologies.iter().position(|known| known == wanted.get_ref());
         place.filter(|&place| topologies[place] != name).ok_or_else(|| {
-            let message = format!("the baseline {:?} is not another topology of the plan, which has {}", wanted.get_ref(), topologies.join(", "));
+            let message = format!(
+                "the baseline {:?} is not another topology of the plan, which has {}",
+                wanted.get_ref(),
+                topologies.join(", ")
+            );
             Wrong::at(wanted, message)
         })
     });
-    Ok(Topology { name, client: host(&topology.client)?, server: host(&topology.server)?, baseline: baseline.transpose()? })
+    Ok(Topology {
+        name,
+        client: host(&topology.client)?,
+        server: host(&topology.server)?,
+        baseline: baseline.transpose()?,
+    })
 }
 
 fn parse_server(server: ServerFile) -> Result<NamedServer, Wrong> {
@@ -201,12 +220,16 @@ fn parse_workload(file: WorkloadFile) -> Result<NamedWorkload, Wrong> {
     let warmup = |default| file.warmup.as_ref().map_or(Ok(default), |warmup| within("warmup", warmup, 0, MAX_WARMUP));
     let workload = match file.kind {
         WorkloadKindFile::Connect => {
-            foreign("connect", "count, warmup, driver", &[
-                ("clients", span(&file.clients)),
-                ("requests", span(&file.requests)),
-                ("client_model", span(&file.client_model)),
-                ("call", span(&file.call)),
-            ])?;
+            foreign(
+                "connect",
+                "count, warmup, driver",
+                &[
+                    ("clients", span(&file.clients)),
+                    ("requests", span(&file.requests)),
+                    ("client_model", span(&file.client_model)),
+                    ("call", span(&file.call)),
+                ],
+            )?;
             let count = file.count.as_ref().ok_or_else(|| missing(&file.name, "connect", "count"))?;
             Workload::Connect {
                 count: within("count", count, 1, MAX_SAMPLES)?,
@@ -244,9 +267,10 @@ fn span<T>(key: &Option<Spanned<T>>) -> Option<Range<usize>> {
 fn foreign(kind: &str, allowed: &str, keys: &[(&str, Option<Range<usize>>)]) -> Result<(), Wrong> {
     match keys.iter().find_map(|(key, span)| Some((key, span.clone()?))) {
         None => Ok(()),
-        Some((key, span)) => {
-            Err(Wrong { span, message: format!("a workload of kind {kind:?} has no key {key:?}: allowed are name, kind, {allowed}") })
-        }
+        Some((key, span)) => Err(Wrong {
+            span,
+            message: format!("a workload of kind {kind:?} has no key {key:?}: allowed are name, kind, {allowed}"),
+        }),
     }
 }
 

@@ -12,7 +12,7 @@ const TICK: Duration = Duration::from_millis(500);
 
 /// Draws bars.
 #[derive(Default)]
-pub struct Bars {
+pub(crate) struct Bars {
     all: MultiProgress,
     run: Option<ProgressBar>,
     now: Option<ProgressBar>,
@@ -64,7 +64,10 @@ impl Bars {
 
     fn run_bar(&mut self, length: u64, position: u64, message: String) {
         let bar = self.run.get_or_insert_with(|| {
-            self.all.insert(0, ProgressBar::new(length).with_style(style("{bar:32} {pos}/{len} cells, {elapsed} gone, {msg}")))
+            self.all.insert(
+                0,
+                ProgressBar::new(length).with_style(style("{bar:32} {pos}/{len} cells, {elapsed} gone, {msg}")),
+            )
         });
         bar.enable_steady_tick(TICK);
         bar.set_position(position);

@@ -7,7 +7,7 @@ use crate::store::manifest::CellStatus;
 
 /// Writes plain lines.
 #[derive(Debug, Default)]
-pub struct Lines {
+pub(crate) struct Lines {
     number: usize,
     of: usize,
 }
@@ -36,7 +36,9 @@ pub(super) fn line(event: &RunEvent, number: usize, of: usize) -> Option<String>
             format!("{host}: python {python} environment {made}")
         }
         RunEvent::CellStarted { .. } | RunEvent::CellProgress { .. } => return None,
-        RunEvent::CellFinished { cell, status: CellStatus::Complete, samples, failed, p50_ns, p99_ns, seconds, .. } => {
+        RunEvent::CellFinished {
+            cell, status: CellStatus::Complete, samples, failed, p50_ns, p99_ns, seconds, ..
+        } => {
             let failed = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
             let (p50, p99) = (latency(*p50_ns), latency(*p99_ns));
             format!("[{number}/{of}] {cell}: {samples} samples{failed}, p50 {p50}, p99 {p99}, {}", span(*seconds))

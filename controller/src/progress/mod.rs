@@ -14,7 +14,7 @@ use lines::Lines;
 /// Something happened.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub enum RunEvent {
+pub(crate) enum RunEvent {
     /// The folder is made, nothing else.
     RunStarted {
         /// The run's id.
@@ -118,7 +118,7 @@ pub enum RunEvent {
 }
 
 /// Where events go.
-pub enum Reporter {
+pub(crate) enum Reporter {
     /// stderr is a terminal.
     Bars(Bars),
     /// stderr is a file or a pipe.
@@ -131,7 +131,7 @@ pub enum Reporter {
 
 impl Reporter {
     /// The one that fits the flags and stderr.
-    pub fn new(json: bool, quiet: bool) -> Self {
+    pub(crate) fn new(json: bool, quiet: bool) -> Self {
         use std::io::IsTerminal;
         match (json, quiet, std::io::stderr().is_terminal()) {
             (true, _, _) => Self::Json,
@@ -142,7 +142,7 @@ impl Reporter {
     }
 
     /// Tells of an event.
-    pub fn tell(&mut self, event: &RunEvent) {
+    pub(crate) fn tell(&mut self, event: &RunEvent) {
         match self {
             Self::Bars(bars) => bars.tell(event),
             Self::Lines(lines) => lines.tell(event),

@@ -129,12 +129,26 @@ impl Run<'_> {
                 going.trouble.get_or_insert_with(|| lost.clone());
                 going.lost = Some(lost);
             }
-            FromAgent::Event(event) => going.take(host, event)?,
+            FromAgent::Event(event) => {
+                if let Event::Serving { pinned, .. } | Event::Armed { pinned, .. } = &*event {
+                    self.warn_of_placement(host, &pinned.note);
+                }
+                going.take(host, *event)?;
+            }
         }
         if going.phase == "driving" {
             self.reporter.tell(&going.progress());
         }
         Ok(())
+    }
+
+    /// Enters, once for each host, that a placement was not possible there.
+    fn warn_of_placement(&mut self, host: usize, note: &str) {
+        let message = format!("placement on {}: {note}", self.settings.plan.hosts[host].name);
+        if !note.is_empty() && !self.manifest.warnings.contains(&message) {
+            self.reporter.tell(&RunEvent::Warning { message: message.clone() });
+            self.manifest.warnings.push(message);
+        }
     }
 
     /// Closes the samples, compares the counts of both sides, and enters the cell into the manifest.
@@ -263,10 +277,9 @@ impl Going {
     fn judge(&mut self, interrupted: bool) {
         let record = &mut self.record;
         let trouble = self.trouble.take().or_else(|| match &self.driven {
-            Some(driven) if driven.samples != record.stored => Some(format!(
-                "the agent counts {} samples, the controller {}",
-                driven.samples, record.stored
-            )),
+            Some(driven) if driven.samples != record.stored => {
+                Some(format!("the agent counts {} samples, the controller {}", driven.samples, record.stored))
+            }
             Some(driven) if driven.samples != driven.expected => {
                 Some(format!("the driver took {} of {} samples", driven.samples, driven.expected))
             }

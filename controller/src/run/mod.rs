@@ -30,7 +30,7 @@ const IDENTITY_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// What to run and where to put it.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The plan.
     pub plan: Plan,
     /// Its bytes, which the run folder keeps.
@@ -47,7 +47,7 @@ pub struct Settings {
 
 /// A run that is over and left a folder behind.
 #[derive(Debug)]
-pub struct Finished {
+pub(crate) struct Finished {
     /// The folder.
     pub folder: RunFolder,
     /// What is in `run.json`.
@@ -56,7 +56,7 @@ pub struct Finished {
 
 /// A run that could not begin, or could not go on. What there was is kept.
 #[derive(Debug, thiserror::Error)]
-pub enum RunError {
+pub(crate) enum RunError {
     /// The disk.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -73,7 +73,9 @@ pub enum RunError {
     #[error(transparent)]
     Certificates(#[from] rpycbench_certs::CertError),
     /// The agent of a host in the plan cannot be asked yet.
-    #[error("host {host}: no agent is enrolled at {address}; this version drives and serves on the controller's own host (local = true)")]
+    #[error(
+        "host {host}: no agent is enrolled at {address}; this version drives and serves on the controller's own host (local = true)"
+    )]
     NotEnrolled {
         /// The host's name in the plan.
         host: String,
@@ -92,7 +94,7 @@ pub enum RunError {
     #[error("{source}; the cells before it are kept in {}", .folder.display())]
     Cut {
         /// What went wrong.
-        source: Box<RunError>,
+        source: Box<Self>,
         /// The run folder.
         folder: PathBuf,
     },
@@ -106,7 +108,11 @@ pub enum RunError {
 /// # Errors
 /// When the run cannot begin or the disk fails. Cells that fail are not an error: the manifest has them.
 #[tracing::instrument(target = "rpycbench", name = "run", skip_all, fields(study = %settings.plan.name))]
-pub async fn run(settings: Settings, reporter: &mut Reporter, shutdown: &Shutdown) -> Result<Finished, RunError> {
+pub(crate) async fn run(
+    settings: Settings,
+    reporter: &mut Reporter,
+    shutdown: &Shutdown,
+) -> Result<Finished, RunError> {
     // Refused before anything is made.
     for host in hosts_in_use(&settings) {
         let host = &settings.plan.hosts[host];
@@ -251,7 +257,7 @@ impl Run<'_> {
                 Next::From(number, FromAgent::Lost(reason)) => return Err(self.not_ready(number, reason)),
                 Next::From(number, FromAgent::Event(event)) => {
                     let host = self.settings.plan.hosts[number].name.clone();
-                    match event {
+                    match *event {
                         Event::Opened { epoch_ns } => record::epoch(&mut self.manifest, &host, epoch_ns),
                         Event::Preparing { what, done, total } => {
                             self.reporter.tell(&RunEvent::Preparing { host, what, done, total });

@@ -49,7 +49,9 @@ impl RunFolder {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => None,
                 outcome => Some(outcome.map(|()| path.clone()).map_err(FolderError::at(&path))),
             })
-            .unwrap_or_else(|| Err(FolderError { path: out.to_owned(), source: io::ErrorKind::AlreadyExists.into() }))?;
+            .unwrap_or_else(|| {
+                Err(FolderError { path: out.to_owned(), source: io::ErrorKind::AlreadyExists.into() })
+            })?;
         let samples = path.join("samples");
         fs::create_dir(&samples).map_err(FolderError::at(&samples))?;
         write_atomically(&path.join("plan.toml"), plan)?;
@@ -68,7 +70,8 @@ impl RunFolder {
     /// When it cannot be written; an earlier one is then still whole.
     pub fn save(&self, manifest: &Manifest) -> Result<(), FolderError> {
         let path = self.path.join("run.json");
-        let mut json = serde_json::to_vec_pretty(manifest).map_err(|error| FolderError { path: path.clone(), source: error.into() })?;
+        let mut json = serde_json::to_vec_pretty(manifest)
+            .map_err(|error| FolderError { path: path.clone(), source: error.into() })?;
         json.push(b'\n');
         write_atomically(&path, &json)
     }

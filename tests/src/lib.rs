@@ -6,5 +6,6 @@ pub mod agent;
 pub mod patience;
 pub mod processes;
 pub mod sandbox;
+pub mod served;
 
 pub use sandbox::{Outcome, Sandbox};

@@ -66,6 +66,11 @@ impl Identity {
         Ok(config)
     }
 
+    /// The certificate, which is no secret, as PEM.
+    pub fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
     fn chain(&self) -> Result<Vec<CertificateDer<'static>>, CertError> {
         Ok(CertificateDer::pem_slice_iter(self.certificate.as_bytes()).collect::<Result<_, _>>()?)
     }

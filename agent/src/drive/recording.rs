@@ -170,3 +170,100 @@ impl Recording {
             .collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use rpycbench_measure::{Call, ClientModel};
+    use tempfile::NamedTempFile;
+
+    use super::*;
+
+    fn closed(clients: u32, requests: u32) -> Workload {
+        let (client_model, call) = (ClientModel::Threads, Call::Attribute);
+        Workload::Closed { clients, requests, warmup: 0, client_model, call }
+    }
+
+    fn recorded(rows: &[[i64; FIELDS]], stack: Stack, workload: &Workload) -> io::Result<Recording> {
+        let mut file = NamedTempFile::new()?;
+        for field in rows.iter().flatten() {
+            file.write_all(&field.to_le_bytes())?;
+        }
+        Recording::open(file.path(), stack, workload)
+    }
+
+    fn report(errors: &[&str]) -> ClientReport {
+        ClientReport { errors: errors.iter().map(|&error| error.to_owned()).collect(), connections_opened: 0 }
+    }
+
+    #[test]
+    fn rows_become_samples_of_their_client_and_number() {
+        let rows = [[10, 12, 0, 4, 0, 0], [20, 25, 1, 0, 0, 0], [11, 14, 0, 4, 0, 0], [21, 22, 2, 0, 0, 0]];
+        let recording = recorded(&rows, Stack::Rpyc, &closed(2, 2)).expect("it opens");
+        let reports = [report(&["late"]), report(&["never", "gone"])];
+        let (samples, next) = recording.samples(0, 100, &reports, 7).expect("it reads").expect("rows");
+        assert_eq!((samples.client.as_slice(), samples.seq.as_slice()), (&[0, 0, 1, 1][..], &[0, 1, 0, 1][..]));
+        assert_eq!(
+            (samples.start_ns.as_slice(), samples.end_ns.as_slice()),
+            (&[10, 20, 11, 21][..], &[12, 25, 14, 22][..])
+        );
+        let reasons: Vec<Option<&str>> = (0..4).map(|row| samples.reason(row)).collect();
+        assert_eq!(reasons, [None, Some("late"), None, Some("gone")]);
+        assert_eq!((samples.bytes_out[0], samples.bytes_in[0], samples.tcp_ns.len()), (7, 4, 0));
+        assert!(samples.is_rectangular());
+        assert!(recording.samples(next, 100, &reports, 7).expect("it reads").is_none());
+    }
+
+    #[test]
+    fn batches_of_any_size_hold_the_same_rows() {
+        let rows: Vec<[i64; FIELDS]> = (1..=10).map(|row| [row, row + 5, 0, 4, 0, 0]).collect();
+        let recording = recorded(&rows, Stack::Http, &closed(5, 2)).expect("it opens");
+        for limit in [1, 3, 10, 100] {
+            let (mut from, mut starts) = (0, Vec::new());
+            while let Some((samples, next)) = recording.samples(from, limit, &[], 0).expect("it reads") {
+                starts.extend(samples.start_ns);
+                from = next;
+            }
+            assert_eq!(starts, (1..=10).collect::<Vec<i64>>(), "batches of {limit}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_never_ended_is_no_sample() {
+        let rows = [[10, 12, 0, 4, 0, 0], [20, 0, 0, 0, 0, 0]];
+        let recording = recorded(&rows, Stack::Rpyc, &closed(1, 2)).expect("it opens");
+        let (samples, _) = recording.samples(0, 100, &[], 0).expect("it reads").expect("rows");
+        assert_eq!(samples.start_ns, [10]);
+    }
+
+    #[test]
+    fn progress_tells_each_row_once_and_waits_for_one_that_may_be_half_written() {
+        let rows = [[10, 12, 0, 4, 0, 0], [20, 25, 1, 0, 0, 0], [30, 37, 0, 4, 0, 0], [0; FIELDS], [0; FIELDS]];
+        let mut recording = recorded(&rows, Stack::Rpyc, &closed(1, 5)).expect("it opens");
+        let progress = recording.progress().expect("it reads");
+        assert_eq!((progress.done, progress.failed, progress.histogram.count()), (2, 1, 1));
+        let again = recording.progress().expect("it reads");
+        assert_eq!((again.done, again.failed, again.histogram.count()), (2, 1, 0));
+    }
+
+    #[test]
+    fn a_connection_is_split_where_its_protocol_shakes_hands() {
+        let rows = [[10, 30, 0, 0, 11, 15], [10, 30, 1, 0, 0, 0]];
+        let workload = Workload::Connect { count: 2, warmup: 0 };
+        let of = |stack| {
+            let recording = recorded(&rows, stack, &workload).expect("it opens");
+            recording.samples(0, 100, &[report(&["refused"])], 0).expect("it reads").expect("rows").0
+        };
+        let rpyc = of(Stack::Rpyc);
+        assert_eq!((rpyc.tcp_ns, rpyc.handshake_ns), (vec![Some(4), None], vec![Some(15), None]));
+        let http = of(Stack::Http);
+        assert_eq!((http.tcp_ns, http.handshake_ns), (vec![Some(4), None], vec![None, None]));
+    }
+
+    #[test]
+    fn a_recording_that_is_too_small_is_refused() {
+        let refusal = recorded(&[[0; FIELDS]], Stack::Rpyc, &closed(2, 2)).err().expect("it is too small");
+        assert_eq!(refusal.to_string(), "it has 48 bytes where 192 were expected");
+    }
+}

@@ -2,13 +2,23 @@
 //!
 //! The same run folder gives the same bytes: nothing here reads a clock.
 
+mod context;
+mod error;
+mod graphs;
+mod markdown;
+mod number;
+mod published;
+mod summary;
+mod view;
+
 use std::path::{Path, PathBuf};
 
+use self::context::Context;
+use self::view::View;
 use crate::results::{self, Results};
+use crate::store::write_atomically;
 
-mod error;
-
-pub use error::ReportError;
+pub use self::error::ReportError;
 
 /// Writes `report.md` and `graphs/` and returns the report's path.
 ///
@@ -16,6 +26,10 @@ pub use error::ReportError;
 /// When `run.json` cannot be read, a graph not drawn or a file not written.
 pub fn write(run_folder: &Path, results: &Results) -> Result<PathBuf, ReportError> {
     let manifest = results::manifest(run_folder)?;
-    let _ = (manifest, results);
-    Ok(run_folder.join("report.md"))
+    let view = View { manifest: &manifest, results };
+    let graphs = graphs::write(run_folder, &view)?;
+    let path = run_folder.join("report.md");
+    let text = markdown::render(&Context::new(&view, graphs)?, &path)?;
+    write_atomically(&path, text.as_bytes())?;
+    Ok(path)
 }

@@ -1,0 +1,50 @@
+//! Numbers and free text as a reader sees them.
+
+/// Three significant digits, and never less than the digits before the point.
+pub(super) fn significant(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return if value == 0.0 { "0".to_owned() } else { "–".to_owned() };
+    }
+    let decimals = (2.0 - value.abs().log10().floor()).clamp(0.0, 7.0) as usize;
+    format!("{value:.decimals$}")
+}
+
+/// [`significant`] with the sign in front, also where it is plus.
+pub(super) fn signed(value: f64) -> String {
+    let sign = if value > 0.0 { "+" } else { "" };
+    format!("{sign}{}", significant(value))
+}
+
+/// Free text such that Markdown shows it as it is, on one line, also within a table.
+pub(super) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '$' => {
+                escaped.push('\\');
+                escaped.push(character);
+            }
+            '&' => escaped.push_str("&amp;"),
+            character if character.is_control() => escaped.push(' '),
+            character => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_keep_three_significant_digits() {
+        let shown = [0.0, 0.000_020_34, 0.0203, 0.314_159, 3.141_59, 31.4159, 314.159, 3141.59].map(significant);
+        assert_eq!(shown, ["0", "0.0000203", "0.0203", "0.314", "3.14", "31.4", "314", "3142"]);
+        assert_eq!([1.5, -1.5, 0.0].map(signed), ["+1.50", "-1.50", "0"]);
+    }
+
+    #[test]
+    fn free_text_cannot_break_out_of_a_table_or_become_markup() {
+        assert_eq!(escape("a|b\n<b>*x*_y_`z` &lt;"), "a\\|b \\<b\\>\\*x\\*\\_y\\_\\`z\\` &amp;lt;");
+    }
+}

@@ -1,0 +1,63 @@
+//! Every plan that ships can be used, and says what its comments say.
+
+use std::path::{Path, PathBuf};
+
+use rpycbench_controller::plan::Plan;
+use rpycbench_measure::{ClientModel, Placement, Workload};
+
+fn plans() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/plans")
+}
+
+fn load(name: &str) -> Plan {
+    Plan::load(&plans().join(name)).unwrap_or_else(|error| panic!("{error}")).0
+}
+
+#[test]
+fn every_shipped_plan_is_valid() {
+    let mut seen = 0;
+    for entry in std::fs::read_dir(plans()).expect("the folder of plans") {
+        let name = entry.expect("a file").file_name().to_string_lossy().into_owned();
+        assert!(!load(&name).cells().is_empty(), "{name}");
+        seen += 1;
+    }
+    assert!(seen >= 2, "{seen} plans");
+}
+
+#[test]
+fn the_localhost_plan_measures_one_connection_pinned_apart() {
+    let plan = load("localhost.toml");
+    assert_eq!((plan.blocks, plan.placement), (5, Placement::Separate));
+    let latency = plan.workloads.iter().find(|workload| workload.name == "latency").expect("a latency workload");
+    assert!(matches!(latency.workload, Workload::Closed { clients: 1, requests: 1000, .. }), "{latency:?}");
+}
+
+#[test]
+fn the_published_study_is_ten_threads_in_one_process_and_unpinned() {
+    let plan = load("published-study.toml");
+    assert!(plan.beside_published);
+    assert_eq!(plan.placement, Placement::Free);
+    let ran = plan.workloads.iter().find(|workload| workload.name == "concurrency").expect("what it ran");
+    assert!(
+        matches!(
+            ran.workload,
+            Workload::Closed { clients: 10, requests: 100, warmup: 0, client_model: ClientModel::Threads, .. }
+        ),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn blocks_follow_each_other_and_are_shuffled_each_in_its_own_way() {
+    let cells = load("localhost.toml").cells();
+    assert!(cells.is_sorted_by_key(|cell| cell.block));
+    let of = |block: u32| -> Vec<(usize, usize)> {
+        cells.iter().filter(|cell| cell.block == block).map(|cell| (cell.server, cell.workload)).collect()
+    };
+    let sorted = |mut cells: Vec<(usize, usize)>| {
+        cells.sort_unstable();
+        cells
+    };
+    assert_ne!(of(1), of(2));
+    assert_eq!(sorted(of(1)), sorted(of(2)));
+}

@@ -1,0 +1,168 @@
+//! What one side says is what the other side hears.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use rpycbench_measure::histogram::HistogramParts;
+use rpycbench_measure::{
+    Call, ClientModel, FlaskMode, Placement, RpycMode, Samples, Server, ServerKind, Stack, Workload,
+};
+use rpycbench_proto::message::{Driven, Exit, Failure, Pinned, PythonFacts};
+use rpycbench_proto::{Command, Event, pb};
+
+fn server() -> impl Strategy<Value = Server> {
+    let kind = prop_oneof![
+        Just(ServerKind::Rpyc(RpycMode::Threaded)),
+        Just(ServerKind::Rpyc(RpycMode::Forking)),
+        Just(ServerKind::Flask(FlaskMode::Threaded)),
+    ];
+    (kind, any::<u16>()).prop_map(|(kind, port)| Server { kind, port: NonZeroU16::new(port) })
+}
+
+fn workload() -> impl Strategy<Value = Workload> {
+    let client_model = prop_oneof![Just(ClientModel::Threads), Just(ClientModel::Processes)];
+    let call = prop_oneof![Just(Call::Attribute), Just(Call::Bound)];
+    prop_oneof![
+        any::<(u32, u32)>().prop_map(|(count, warmup)| Workload::Connect { count, warmup }),
+        (any::<(u32, u32, u32)>(), client_model, call).prop_map(|((clients, requests, warmup), client_model, call)| {
+            Workload::Closed { clients, requests, warmup, client_model, call }
+        }),
+    ]
+}
+
+fn placement() -> impl Strategy<Value = Placement> {
+    prop_oneof![Just(Placement::Separate), Just(Placement::Same), Just(Placement::Free)]
+}
+
+fn stack() -> impl Strategy<Value = Stack> {
+    prop_oneof![Just(Stack::Rpyc), Just(Stack::Http)]
+}
+
+fn command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        any::<(u32, String)>().prop_map(|(protocol, run_id)| Command::Open { protocol, run_id }),
+        vec(stack(), 0..3).prop_map(|stacks| Command::Prepare { stacks }),
+        (any::<u32>(), server(), any::<IpAddr>(), placement())
+            .prop_map(|(cell, server, address, placement)| Command::Serve { cell, server, address, placement }),
+        (any::<u32>(), stack(), workload(), placement()).prop_map(|(cell, stack, workload, placement)| Command::Arm {
+            cell,
+            stack,
+            workload,
+            placement
+        }),
+        any::<(u32, IpAddr, u16)>()
+            .prop_map(|(cell, address, port)| Command::Drive { cell, target: SocketAddr::new(address, port) }),
+        any::<u32>().prop_map(|cell| Command::Stop { cell }),
+    ]
+}
+
+/// Rows whose times may be anything, also what no clock says.
+fn samples() -> impl Strategy<Value = Samples> {
+    type Row = (u32, u32, i64, i64, u32, i64, i64, Option<i64>, Option<i64>);
+    (vec(any::<Row>(), 0..60), vec(".{0,10}", 0..4), any::<bool>()).prop_map(|(rows, errors, connects)| {
+        let mut samples = Samples { errors, ..Samples::default() };
+        for (client, seq, start, end, error, bytes_out, bytes_in, tcp, handshake) in rows {
+            samples.client.push(client);
+            samples.seq.push(seq);
+            samples.start_ns.push(start);
+            samples.end_ns.push(end);
+            samples.error.push(error % (samples.errors.len() as u32 + 1));
+            samples.bytes_out.push(bytes_out);
+            samples.bytes_in.push(bytes_in);
+            if connects {
+                samples.tcp_ns.push(tcp);
+                samples.handshake_ns.push(handshake);
+            }
+        }
+        // A column of nulls and no column are the same.
+        for column in [&mut samples.tcp_ns, &mut samples.handshake_ns] {
+            if column.iter().all(Option::is_none) {
+                column.clear();
+            }
+        }
+        samples
+    })
+}
+
+fn exit() -> impl Strategy<Value = Exit> {
+    any::<(Option<i32>, Option<i32>, bool, String, [u64; 4])>().prop_map(|(code, signal, asked, stderr, figures)| {
+        let [user_cpu_ns, system_cpu_ns, peak_memory_bytes, load_cpu_ns] = figures;
+        Exit { code, signal, asked, stderr, user_cpu_ns, system_cpu_ns, peak_memory_bytes, load_cpu_ns }
+    })
+}
+
+fn pinned() -> impl Strategy<Value = Pinned> {
+    any::<(Vec<u32>, String)>().prop_map(|(cpus, note)| Pinned { cpus, note })
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let maybe_exit = || proptest::option::of(exit());
+    prop_oneof![
+        any::<i64>().prop_map(|epoch_ns| Event::Opened { epoch_ns }),
+        any::<(String, u32, u32)>().prop_map(|(what, done, total)| Event::Preparing { what, done, total }),
+        any::<(String, String, BTreeMap<String, String>, bool)>().prop_map(
+            |(python, implementation, packages, built)| {
+                Event::Prepared(PythonFacts { python, implementation, packages, built })
+            }
+        ),
+        (any::<(u32, IpAddr, u16, u64)>(), pinned()).prop_map(|((cell, address, port, startup_ns), pinned)| {
+            Event::Serving { cell, address: SocketAddr::new(address, port), pinned, startup_ns }
+        }),
+        (any::<u32>(), pinned()).prop_map(|(cell, pinned)| Event::Armed { cell, pinned }),
+        any::<(u32, u64, u64, Vec<u8>, u64, u64, i64)>().prop_map(|(cell, done, failed, v2, below, above, largest)| {
+            Event::Progress { cell, done, failed, histogram: HistogramParts { v2, below, above, largest } }
+        }),
+        (any::<(u32, u64)>(), samples()).prop_map(|((cell, batch), samples)| Event::Samples { cell, batch, samples }),
+        any::<(u32, [u64; 5], f64)>().prop_map(|(cell, counts, round_trips_per_call)| {
+            let [samples, batches, failed, expected, connections_opened] = counts;
+            Event::Driven(Driven { cell, samples, batches, failed, expected, round_trips_per_call, connections_opened })
+        }),
+        (any::<u32>(), maybe_exit(), maybe_exit()).prop_map(|(cell, server, driver)| Event::Stopped {
+            cell,
+            server,
+            driver
+        }),
+        (any::<(Option<u32>, String, String)>(), maybe_exit())
+            .prop_map(|((cell, phase, reason), exit)| { Event::Failed(Failure { cell, phase, reason, exit }) }),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_command_arrives_as_it_was_sent(command in command()) {
+        prop_assert_eq!(Command::try_from(pb::Command::from(command.clone())), Ok(command));
+    }
+
+    #[test]
+    fn an_event_arrives_as_it_was_sent(event in event()) {
+        prop_assert_eq!(Event::try_from(pb::Event::from(event.clone())), Ok(event));
+    }
+}
+
+#[test]
+fn samples_with_a_column_that_is_too_short_are_refused_by_name() {
+    let samples = pb::Samples { start_ns_delta: vec![1, 2], duration_ns: vec![1], ..pb::Samples::default() };
+    let event = pb::Event { kind: Some(pb::event::Kind::Samples(samples)) };
+    let refusal = Event::try_from(event).expect_err("columns differ in length");
+    assert_eq!(refusal.to_string(), "invalid message: samples has columns of unequal length, 2 rows in start_ns");
+}
+
+#[test]
+fn a_kind_of_server_this_version_does_not_know_is_refused_by_name() {
+    let server = pb::Server { kind: Some(pb::server::Kind::Rpyc(pb::RpycServer { mode: 99 })), port: 0 };
+    let serve = pb::Serve { cell: 1, server: Some(server), address: "127.0.0.1".to_owned(), placement: 1 };
+    let command = pb::Command { kind: Some(pb::command::Kind::Serve(serve)) };
+    let refusal = Command::try_from(command).expect_err("an unknown mode");
+    assert_eq!(refusal.to_string(), "invalid message: server.rpyc.mode has the unknown value 99");
+}
+
+#[test]
+fn an_address_that_is_a_name_is_refused() {
+    let drive = pb::Drive { cell: 1, address: "example.invalid".to_owned(), port: 80 };
+    let command = pb::Command { kind: Some(pb::command::Kind::Drive(drive)) };
+    let refusal = Command::try_from(command).expect_err("a name");
+    assert!(refusal.to_string().contains("drive.address is not a numeric address"), "{refusal}");
+}

@@ -9,7 +9,7 @@
 //!   children, so that nothing can slip away by forking twice. When the pipe from the agent ends, because the agent let go
 //!   or was killed, it ends everything below it, and then reports how the process ended and what it used.
 //! - **exec** ([`exec`]) is this binary once more; it sets what has to be set from inside (a death signal should the keeper
-//!   be killed, a session, CPU affinity) and becomes the process. No code runs between fork and exec, hence no `unsafe`.
+//!   be killed, CPU affinity) and becomes the process. No code runs between fork and exec, hence no `unsafe`.
 
 pub mod exec;
 mod handle;

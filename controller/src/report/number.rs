@@ -18,6 +18,10 @@ pub(super) fn signed(value: f64) -> String {
 /// Free text such that Markdown shows it as it is, on one line, also within a table.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
+    // At the start of a line these begin a list or underline a heading.
+    if text.starts_with(['-', '+', '=']) {
+        escaped.push('\\');
+    }
     for character in text.chars() {
         match character {
             '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '$' => {
@@ -38,13 +42,15 @@ mod tests {
 
     #[test]
     fn figures_keep_three_significant_digits() {
-        let shown = [0.0, 0.000_020_34, 0.0203, 0.314_159, 3.141_59, 31.4159, 314.159, 3141.59].map(significant);
-        assert_eq!(shown, ["0", "0.0000203", "0.0203", "0.314", "3.14", "31.4", "314", "3142"]);
+        let shown = [0.0, 0.000_020_34, 0.0203, 0.271_49, 2.7149, 27.149, 271.49, 2714.9].map(significant);
+        assert_eq!(shown, ["0", "0.0000203", "0.0203", "0.271", "2.71", "27.1", "271", "2715"]);
         assert_eq!([1.5, -1.5, 0.0].map(signed), ["+1.50", "-1.50", "0"]);
     }
 
     #[test]
     fn free_text_cannot_break_out_of_a_table_or_become_markup() {
         assert_eq!(escape("a|b\n<b>*x*_y_`z` &lt;"), "a\\|b \\<b\\>\\*x\\*\\_y\\_\\`z\\` &amp;lt;");
+        assert_eq!(escape("\\|"), "\\\\\\|");
+        assert_eq!(escape("- a - b"), "\\- a - b");
     }
 }

@@ -9,7 +9,8 @@ pub(super) fn sentences(view: &View<'_>) -> Vec<String> {
     let sections: Vec<_> = view.manifest.workloads.iter().map(|workload| view.section(workload)).collect();
     let mut sentences = Vec::new();
     for topology in view.topologies() {
-        sentences.extend(sections.iter().map(|section| servers(view, &section.of_topology(&topology), &topology)));
+        let here = sections.iter().map(|section| section.of_topology(&topology)).filter(|it| !it.cells.is_empty());
+        sentences.extend(here.map(|section| servers(view, &section, &topology)));
     }
     for topology in &view.manifest.topologies {
         if let Some(baseline) = &topology.baseline {
@@ -75,9 +76,11 @@ fn network(view: &View<'_>, section: &Section<'_>, topology: &str, baseline: &st
 fn against_baseline(found: Option<Difference>) -> String {
     match found {
         Some(Difference { distinguishable: true, difference, difference_ci95, ratio, .. }) => {
-            let ends = difference_ci95.map(|ends| ends.map(|end| end / 1e6));
             let percent = ratio.map_or_else(String::new, |ratio| format!(", {} %", signed((ratio - 1.0) * 100.0)));
-            format!("takes {} ms{percent}{}", signed(difference / 1e6), interval(ends, " ms"))
+            let more = if difference < 0.0 { "less" } else { "more" };
+            let ends = difference_ci95.map(|[low, high]| if difference < 0.0 { [-high, -low] } else { [low, high] });
+            let ends = interval(ends.map(|ends| ends.map(|end| end / 1e6)), " ms");
+            format!("takes {} ms {more}{percent}{ends}", significant(difference.abs() / 1e6))
         }
         Some(Difference { difference_ci95: Some(_), .. }) => "cannot be told apart".to_owned(),
         _ => "cannot be told apart, as fewer than two blocks can be compared".to_owned(),

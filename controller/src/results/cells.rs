@@ -50,13 +50,7 @@ pub(super) fn gather(run_folder: &Path, manifest: &Manifest, place: Place<'_>) -
 }
 
 fn records_of<'a>(manifest: &'a Manifest, place: Place<'_>) -> Vec<&'a CellRecord> {
-    let of_this = |record: &&CellRecord| {
-        record.topology == place.topology.name
-            && record.server == place.server.name
-            && record.workload == place.workload.name
-            && record.driver == place.workload.driver
-    };
-    let mut records: Vec<_> = manifest.cells.iter().filter(of_this).collect();
+    let mut records: Vec<_> = manifest.cells.iter().filter(|record| place.is_of(record)).collect();
     records.sort_by_key(|record| record.block);
     records
 }

@@ -11,7 +11,7 @@ use super::cells::{self, Gathered};
 use super::compare::Comparisons;
 use super::files::{ResultsError, manifest};
 use super::schema::{CellResult, Results, SCHEMA};
-use crate::store::manifest::{CellStatus, Manifest, ServerRecord, TopologyRecord, WorkloadRecord};
+use crate::store::manifest::{CellRecord, CellStatus, Manifest, ServerRecord, TopologyRecord, WorkloadRecord};
 
 /// Computes the results of a run from `run.json` and the samples it points to.
 ///
@@ -32,8 +32,9 @@ pub fn compute(run_folder: &Path) -> Result<Results, ResultsError> {
         comparisons.add(&manifest, workload, |topology, server| lookup(topology, server).map(|it| &it.cell));
         figures.extend(gathered.into_iter().map(|it| it.result));
     }
-    let complete =
-        manifest.cells.iter().all(|it| it.status == CellStatus::Complete) && figures.iter().all(|it| it.blocks > 0);
+    let expected: u64 = manifest.cells.iter().map(|cell| cell.expected).sum();
+    let all_here = expected == figures.iter().map(|cell| cell.count).sum::<u64>();
+    let complete = all_here && manifest.cells.iter().all(|cell| cell.status == CellStatus::Complete);
     Ok(Results {
         schema: SCHEMA,
         run_id: manifest.run_id.clone(),
@@ -52,6 +53,15 @@ pub(super) struct Place<'a> {
     pub(super) workload: &'a WorkloadRecord,
 }
 
+impl Place<'_> {
+    pub(super) fn is_of(&self, record: &CellRecord) -> bool {
+        record.topology == self.topology.name
+            && record.server == self.server.name
+            && record.workload == self.workload.name
+            && record.driver == self.workload.driver
+    }
+}
+
 struct Done<'a> {
     place: Place<'a>,
     cell: Cell,
@@ -64,6 +74,8 @@ fn gather<'a>(run_folder: &Path, manifest: &'a Manifest, workload: &'a WorkloadR
         .topologies
         .iter()
         .flat_map(|topology| manifest.servers.iter().map(move |server| Place { topology, server, workload }))
+        // A run may have been told to leave some out.
+        .filter(|place| manifest.cells.iter().any(|record| place.is_of(record)))
         .collect();
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::new());

@@ -11,10 +11,10 @@ use rpycbench_controller::store::samples::{CellKey, SamplesWriter};
 use rpycbench_measure::Samples;
 
 /// What the driving host's clock says when the run is opened.
-pub const EPOCH_NS: i64 = 7_000_000_000_000;
+pub(crate) const EPOCH_NS: i64 = 7_000_000_000_000;
 
 /// One host, one server, one closed workload of one client: add to it what a test needs.
-pub fn manifest(blocks: u32) -> Manifest {
+pub(crate) fn manifest(blocks: u32) -> Manifest {
     let mut manifest = Manifest {
         schema: SCHEMA,
         run_id: "0198c0de-0000-7000-8000-000000000000".to_owned(),
@@ -39,7 +39,7 @@ pub fn manifest(blocks: u32) -> Manifest {
 }
 
 /// What the published study compares, on one host or, with `lan`, on two.
-pub fn study(blocks: u32, lan: bool) -> Manifest {
+pub(crate) fn study(blocks: u32, lan: bool) -> Manifest {
     let mut manifest = manifest(0);
     manifest.servers.push(server("rpyc-forking", "rpyc", "forking"));
     manifest.servers.push(server("http-threaded", "flask", "threaded"));
@@ -57,16 +57,16 @@ pub fn study(blocks: u32, lan: bool) -> Manifest {
     manifest
 }
 
-pub fn topology(name: &str, host: &str, baseline: Option<&str>) -> TopologyRecord {
+pub(crate) fn topology(name: &str, host: &str, baseline: Option<&str>) -> TopologyRecord {
     let baseline = baseline.map(str::to_owned);
     TopologyRecord { name: name.to_owned(), client: host.to_owned(), server: host.to_owned(), baseline }
 }
 
-pub fn server(name: &str, kind: &str, mode: &str) -> ServerRecord {
+pub(crate) fn server(name: &str, kind: &str, mode: &str) -> ServerRecord {
     ServerRecord { name: name.to_owned(), kind: kind.to_owned(), mode: mode.to_owned() }
 }
 
-pub fn workload(name: &str, kind: &str, clients: u32, requests: u32) -> WorkloadRecord {
+pub(crate) fn workload(name: &str, kind: &str, clients: u32, requests: u32) -> WorkloadRecord {
     let [name, kind] = [name, kind].map(str::to_owned);
     let [client_model, call, driver] = ["threads", "attribute", "python"].map(str::to_owned);
     WorkloadRecord { name, kind, clients, requests, warmup: 10, client_model, call, driver }
@@ -92,7 +92,7 @@ fn host(name: &str) -> HostRecord {
 }
 
 /// Every cell of the plan, none of them run.
-pub fn plan_cells(manifest: &mut Manifest, blocks: u32) {
+pub(crate) fn plan_cells(manifest: &mut Manifest, blocks: u32) {
     manifest.cells.clear();
     for block in 1..=blocks {
         for topology in &manifest.topologies {
@@ -106,7 +106,13 @@ pub fn plan_cells(manifest: &mut Manifest, blocks: u32) {
     }
 }
 
-fn cell(id: u32, topology: &TopologyRecord, server: &ServerRecord, workload: &WorkloadRecord, block: u32) -> CellRecord {
+fn cell(
+    id: u32,
+    topology: &TopologyRecord,
+    server: &ServerRecord,
+    workload: &WorkloadRecord,
+    block: u32,
+) -> CellRecord {
     CellRecord {
         id,
         topology: topology.name.clone(),
@@ -133,7 +139,7 @@ fn cell(id: u32, topology: &TopologyRecord, server: &ServerRecord, workload: &Wo
 }
 
 /// Writes the samples of every cell that has some, and `run.json`.
-pub fn write(folder: &Path, manifest: &mut Manifest, measure: impl Fn(&CellRecord) -> Option<Samples>) {
+pub(crate) fn write(folder: &Path, manifest: &mut Manifest, measure: impl Fn(&CellRecord) -> Option<Samples>) {
     fs::create_dir_all(folder.join("samples")).unwrap();
     for cell in &mut manifest.cells {
         let Some(samples) = measure(cell) else { continue };
@@ -153,18 +159,19 @@ pub fn write(folder: &Path, manifest: &mut Manifest, measure: impl Fn(&CellRecor
         cell.round_trips_per_call = Some(if cell.server.starts_with("rpyc") { 2.0 } else { 1.0 });
         cell.connections_opened = Some(if cell.server.starts_with("rpyc") { 0 } else { cell.stored });
         (cell.server_cpus, cell.driver_cpus) = (vec![0], vec![1]);
-        let exit = ExitRecord { peak_memory_bytes: 30 << 20, load_cpu_ns: 100_000 * cell.stored, ..ExitRecord::default() };
+        let exit =
+            ExitRecord { peak_memory_bytes: 30 << 20, load_cpu_ns: 100_000 * cell.stored, ..ExitRecord::default() };
         cell.server_exit = Some(exit);
     }
     save(folder, manifest);
 }
 
-pub fn save(folder: &Path, manifest: &Manifest) {
+pub(crate) fn save(folder: &Path, manifest: &Manifest) {
     fs::write(folder.join("run.json"), serde_json::to_vec(manifest).unwrap()).unwrap();
 }
 
 /// Calls one after the other, a microsecond apart. A duration below 0 is a call that failed after that time.
-pub fn samples(durations_ns: &[i64]) -> Samples {
+pub(crate) fn samples(durations_ns: &[i64]) -> Samples {
     let mut samples = Samples { errors: vec!["timed out".to_owned()], ..Samples::default() };
     let mut now = EPOCH_NS + 1_000_000;
     for (seq, duration) in durations_ns.iter().enumerate() {
@@ -182,9 +189,10 @@ pub fn samples(durations_ns: &[i64]) -> Samples {
 }
 
 /// Samples of a cell of [`study`] that look like real ones: the same for the same cell.
-pub fn lifelike(cell: &CellRecord, count: usize) -> Samples {
+pub(crate) fn lifelike(cell: &CellRecord, count: usize) -> Samples {
     let seed = cell.samples.bytes().chain(cell.server.bytes());
-    let mut state = seed.fold(0x9E37_79B9_7F4A_7C15_u64, |state, byte| (state ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3));
+    let mut state =
+        seed.fold(0x9E37_79B9_7F4A_7C15_u64, |state, byte| (state ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3));
     let mut uniform = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((state >> 11) as f64 + 0.5) / (1_u64 << 53) as f64

@@ -24,14 +24,18 @@ const HEADROOM: f64 = 1.14;
 const SPREAD: f64 = 0.8;
 /// Beyond this ratio of the largest to the smallest value a linear axis hides the small ones.
 const LOG_RATIO: f64 = 20.0;
+/// Width of a letter, rather too much, at the size of names.
+const LETTER: f64 = 8.5;
 /// Pixels of a PNG for each of the figure's own.
 const PNG_SCALE: f32 = 2.0;
 
 /// What is drawn.
 pub(super) struct Figure {
     pub(super) title: String,
-    /// Workload, client model, topology and what the marks mean.
-    pub(super) subtitle: String,
+    /// Workload, client model and topology.
+    pub(super) about: String,
+    /// What is drawn, apart from whiskers.
+    pub(super) marks: &'static str,
     pub(super) x_label: String,
     pub(super) y_label: String,
     pub(super) shape: Shape,
@@ -65,6 +69,12 @@ pub(super) struct Point {
     pub(super) interval: Option<[f64; 2]>,
 }
 
+struct Axis {
+    from: f64,
+    to: f64,
+    log: bool,
+}
+
 /// A figure in both of its forms.
 pub(super) struct Drawn {
     pub(super) svg: String,
@@ -78,10 +88,10 @@ impl Figure {
             Shape::Lines => self.lines(),
         };
         let png = PngBackend::new().with_scale(PNG_SCALE).render_scene(&scene)?;
-        Ok(Drawn { svg: scalable(&SvgBackend::default().render_scene(&scene)), png })
+        Ok(Drawn { svg: repeatable(&scalable(&SvgBackend::default().render_scene(&scene))), png })
     }
 
-    fn points(&self) -> impl Iterator<Item = Point> {
+    pub(super) fn points(&self) -> impl Iterator<Item = Point> {
         self.series.iter().flat_map(|series| series.points.iter().flatten().copied())
     }
 
@@ -96,8 +106,8 @@ impl Figure {
             bars = bars.with_group(category.as_str(), values.collect::<Vec<_>>());
             for (number, (_, point)) in points.iter().enumerate() {
                 let x = place as f64 + 1.0 - SPREAD / 2.0 + slot * (number as f64 + 0.5);
-                errors.push(point.map_or((0.0, 0.0), Point::whiskers));
-                let top = point.map_or(0.0, |point| point.value + point.whiskers().1);
+                errors.push(point.map_or((0.0, 0.0), |point| point.whiskers(0.0)));
+                let top = point.map_or(0.0, |point| point.top());
                 let text = point.map_or_else(|| "none".to_owned(), |point| significant(point.value));
                 labels.push((text, x, top));
             }
@@ -117,6 +127,7 @@ impl Figure {
     }
 
     fn lines(&self) -> Scene {
+        let Axis { from, to, log } = self.axis();
         let mut plots = Vec::new();
         let slot = SPREAD / 2.0 / self.series.len().max(1) as f64;
         for (number, series) in self.series.iter().enumerate() {
@@ -134,23 +145,47 @@ impl Figure {
                 .with_size(4.5)
                 .with_marker(marker(series.style));
             if points.iter().any(|(_, point)| point.interval.is_some()) {
-                marks = marks.with_y_err_asymmetric(points.iter().map(|(_, point)| point.whiskers()));
+                marks = marks.with_y_err_asymmetric(points.iter().map(|(_, point)| point.whiskers(from)));
             }
             plots.push(Plot::Scatter(marks));
         }
-        let ends = || self.points().flat_map(|it| [it.value - it.whiskers().0, it.value + it.whiskers().1]);
-        let highest = ends().fold(f64::MIN_POSITIVE, f64::max);
-        let lowest = ends().filter(|end| *end > 0.0).fold(highest, f64::min);
-        let log = highest > LOG_RATIO * lowest;
-        let from = if log { lowest / 1.3 } else { 0.0 };
-        let layout = Layout::new((0.5, self.categories.len() as f64 + 0.5), (from, highest * 1.1))
+        let layout = Layout::new((0.5, self.categories.len() as f64 + 0.5), (from, to))
             .with_x_categories(self.categories.clone())
             .with_y_axis_min(from)
-            .with_y_axis_max(highest * 1.1);
+            .with_y_axis_max(to);
         let layout = if log { layout.with_log_y() } else { layout };
         let shape = |it: &Series| LegendShape::Marker(marker(it.style));
         let legend = self.series.iter().map(|it| entry(&it.name, it.colour, shape(it))).collect();
         render_multiple(plots, self.dress(layout, legend))
+    }
+
+    /// Of lines. On a logarithmic one an interval that reaches below 0 ends at the axis, and so does not stretch it.
+    fn axis(&self) -> Axis {
+        let highest = self.points().map(Point::top).fold(f64::MIN_POSITIVE, f64::max);
+        let bottoms = self.points().flat_map(|it| [it.value, it.interval.map_or(it.value, |[low, _]| low)]);
+        let lowest = bottoms.filter(|bottom| *bottom > 0.0).fold(highest, f64::min);
+        let values = || self.points().map(|it| it.value);
+        let spread = values().fold(0.0, f64::max) / values().fold(f64::INFINITY, f64::min);
+        if spread > LOG_RATIO {
+            let lowest_value = values().fold(f64::INFINITY, f64::min);
+            Axis { from: lowest.max(lowest_value / 3.0) / 1.3, to: highest * 1.3, log: true }
+        } else {
+            Axis { from: 0.0, to: highest * 1.1, log: false }
+        }
+    }
+
+    /// How wide it is to be, and whether the names of its categories have to be turned to fit.
+    fn room(&self) -> (f64, bool) {
+        let marks = (self.categories.len() * self.series.len()) as f64;
+        let legend = 70.0 + LETTER * longest(self.series.iter().map(|it| it.name.as_str()));
+        let names =
+            self.categories.len() as f64 * (LETTER * longest(self.categories.iter().map(String::as_str)) + 20.0);
+        let room = match self.shape {
+            Shape::Bars => (60.0 * marks).clamp(480.0, 1100.0),
+            Shape::Lines => (420.0 + 12.0 * marks).clamp(560.0, 900.0),
+        };
+        let plot = room.max(names.min(1100.0));
+        (90.0 + plot + legend, names > plot)
     }
 
     /// What every figure has in common.
@@ -163,16 +198,20 @@ impl Figure {
             legend_border: "#BBBBBB".into(),
             ..Theme::light()
         };
-        let width = (340.0 + 60.0 * (self.categories.len() * self.series.len()) as f64).clamp(720.0, 1400.0);
+        let known = self.points().any(|point| point.interval.is_some());
+        let whiskers =
+            if known { "whiskers: 95 % interval over blocks" } else { "no intervals: fewer than two blocks" };
+        let (width, turned) = self.room();
+        let layout = if turned { layout.with_x_tick_rotate(-30.0) } else { layout };
         layout
             .with_theme(theme)
             .with_width(width)
             .with_height(480.0)
             .with_title(&self.title)
             .with_title_size(20)
-            .with_subtitle(&self.subtitle)
+            .with_subtitle(format!("{}\n{}; {whiskers}", self.about, self.marks))
             .with_subtitle_size(13)
-            .with_subtitle_wrap(100)
+            .with_subtitle_wrap(120)
             .with_x_label(&self.x_label)
             .with_y_label(&self.y_label)
             .with_label_size(15)
@@ -185,12 +224,19 @@ impl Figure {
 }
 
 impl Point {
-    /// How far the interval reaches down and up.
-    fn whiskers(self) -> (f64, f64) {
+    /// How far the interval reaches down, at most to where the axis begins, and up.
+    fn whiskers(self, axis_from: f64) -> (f64, f64) {
         let [low, high] = self.interval.unwrap_or([self.value; 2]);
-        // A duration below 0 cannot be: the whisker ends at the axis.
-        ((self.value - low.max(0.0)).max(0.0), (high - self.value).max(0.0))
+        ((self.value - low.max(axis_from)).max(0.0), (high - self.value).max(0.0))
     }
+
+    fn top(self) -> f64 {
+        self.interval.map_or(self.value, |[_, high]| high.max(self.value))
+    }
+}
+
+fn longest<'a>(names: impl Iterator<Item = &'a str>) -> f64 {
+    names.map(|name| name.chars().count()).max().unwrap_or(0) as f64
 }
 
 fn entry(name: &str, place: usize, shape: LegendShape) -> LegendEntry {
@@ -217,4 +263,22 @@ fn scalable(svg: &str) -> String {
         }
         _ => svg.to_owned(),
     }
+}
+
+/// The library numbers its clip paths through the life of the process: counted anew, a figure is the same each time.
+fn repeatable(svg: &str) -> String {
+    const NAME: &str = "kuva-clip-";
+    let mut parts = svg.split(NAME);
+    let mut repeatable = parts.next().unwrap_or_default().to_owned();
+    let mut seen: Vec<&str> = Vec::new();
+    for part in parts {
+        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, rest) = part.split_at(digits);
+        let place = seen.iter().position(|it| *it == number).unwrap_or_else(|| {
+            seen.push(number);
+            seen.len() - 1
+        });
+        repeatable.push_str(&format!("{NAME}{}{rest}", place + 1));
+    }
+    repeatable
 }

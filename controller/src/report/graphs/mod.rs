@@ -45,7 +45,7 @@ pub(super) fn write(run_folder: &Path, view: &View<'_>) -> Result<Vec<Graph>, Re
 }
 
 fn note(figure: &Figure) -> String {
-    let without = figure.series.iter().any(|it| it.points.iter().flatten().any(|point| point.interval.is_none()));
+    let without = figure.points().any(|point| point.interval.is_none());
     if without {
         "Where there is no whisker, there is no interval: it takes two blocks or more.".to_owned()
     } else {
@@ -93,7 +93,8 @@ fn means(view: &View<'_>, section: &Section<'_>, title: &str) -> Figure {
     });
     Figure {
         title: title.to_owned(),
-        subtitle: subtitle(section, &topologies, "bars: mean; whiskers: its 95 % interval over blocks"),
+        about: about(section, &topologies),
+        marks: "bars: mean",
         x_label: "Topology".to_owned(),
         y_label: "Mean (ms)".to_owned(),
         shape: Shape::Bars,
@@ -114,7 +115,8 @@ fn across(view: &View<'_>, section: &Section<'_>) -> Figure {
     });
     Figure {
         title: "Time of one call, topology by topology".to_owned(),
-        subtitle: subtitle(section, &topologies, "bars: mean; whiskers: its 95 % interval over blocks"),
+        about: about(section, &topologies),
+        marks: "bars: mean",
         x_label: "Server".to_owned(),
         y_label: "Mean (ms)".to_owned(),
         shape: Shape::Bars,
@@ -139,7 +141,8 @@ fn percentiles(view: &View<'_>, section: &Section<'_>) -> Figure {
     }
     Figure {
         title: "Percentiles of the time of one call".to_owned(),
-        subtitle: subtitle(section, &topologies, "whiskers: 95 % interval over blocks"),
+        about: about(section, &topologies),
+        marks: "exact samples of all blocks",
         x_label: "Percentile".to_owned(),
         y_label: "Time (ms)".to_owned(),
         shape: Shape::Lines,
@@ -148,8 +151,8 @@ fn percentiles(view: &View<'_>, section: &Section<'_>) -> Figure {
     }
 }
 
-fn subtitle(section: &Section<'_>, topologies: &[String], marks: &str) -> String {
-    format!("workload {} ({}); {}; {marks}", section.workload.name, section.clients(), topologies.join(", "))
+fn about(section: &Section<'_>, topologies: &[String]) -> String {
+    format!("workload {} ({}); {}", section.workload.name, section.clients(), topologies.join(", "))
 }
 
 fn mean(cell: &CellResult) -> Option<Point> {

@@ -1,11 +1,13 @@
 //! The way back: samples from Parquet to columns.
 
 use std::fs::File;
+use std::panic;
 use std::path::Path;
 
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{DataType, Int64Type};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 
 use super::{ROW_GROUP_ROWS, SamplesError};
@@ -32,7 +34,10 @@ pub struct BlockColumns {
 pub fn read(path: &Path) -> Result<BlockColumns, SamplesError> {
     let file =
         File::open(path).map_err(|source| SamplesError::Io { action: "open", path: path.to_path_buf(), source })?;
-    columns(file).map_err(|problem| match problem {
+    // The library asserts some of what it reads: damage at the right place would end the program.
+    let found = panic::catch_unwind(|| columns(file));
+    let found = found.unwrap_or_else(|_| Err(Problem::Foreign("it is damaged".to_owned())));
+    found.map_err(|problem| match problem {
         Problem::Parquet(source) => SamplesError::Parquet { path: path.to_path_buf(), source },
         Problem::Foreign(what) => SamplesError::Foreign { path: path.to_path_buf(), what },
     })
@@ -51,6 +56,7 @@ impl From<ParquetError> for Problem {
 
 fn columns(file: File) -> Result<BlockColumns, Problem> {
     let reader = SerializedFileReader::new(file)?;
+    check_places(reader.metadata())?;
     let schema = reader.metadata().file_metadata().schema_descr_ptr();
     let place = |name: &str| {
         let found = schema.columns().iter().position(|column| column.path().parts() == [name]);
@@ -77,6 +83,18 @@ fn columns(file: File) -> Result<BlockColumns, Problem> {
         }
     }
     Ok(columns)
+}
+
+/// What the library would assert.
+fn check_places(metadata: &ParquetMetaData) -> Result<(), Problem> {
+    let mut chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
+    let numbers = |chunk: &ColumnChunkMetaData| {
+        [chunk.data_page_offset(), chunk.dictionary_page_offset().unwrap_or(0), chunk.compressed_size()]
+    };
+    match chunks.find(|chunk| numbers(chunk).into_iter().any(i64::is_negative)) {
+        None => Ok(()),
+        Some(chunk) => Err(Problem::Foreign(format!("its column {} lies nowhere", chunk.column_path().string()))),
+    }
 }
 
 fn check_lengths(columns: &BlockColumns, rows: i64) -> Result<(), Problem> {

@@ -1,0 +1,396 @@
+//! From a run folder to its results and its report.
+
+#![expect(clippy::unwrap_used, reason = "a test may unwrap: a panic is how it fails")]
+
+#[path = "report/run_folder.rs"]
+mod run_folder;
+
+use std::fs;
+use std::path::Path;
+
+use rpycbench_controller::results::{self, Results};
+use rpycbench_controller::store::manifest::{CellStatus, Manifest};
+use rpycbench_controller::store::samples;
+use rpycbench_controller::{report, store::samples::SamplesError};
+use run_folder::{lifelike, manifest, save, study, write};
+use tempfile::TempDir;
+
+/// Three blocks of four calls, of 10, 20, 30 and 40 µs.
+fn four_calls() -> (TempDir, Manifest) {
+    let folder = TempDir::new().unwrap();
+    let mut manifest = manifest(3);
+    write(folder.path(), &mut manifest, |_| Some(run_folder::samples(&[40_000, 10_000, 30_000, 20_000])));
+    (folder, manifest)
+}
+
+fn report_of(folder: &Path) -> (Results, String) {
+    let results = results::compute(folder).unwrap();
+    results::write(folder, &results).unwrap();
+    let path = report::write(folder, &results).unwrap();
+    (results, fs::read_to_string(path).unwrap())
+}
+
+#[test]
+fn figures_are_those_worked_out_by_hand() {
+    let (folder, _) = four_calls();
+    let results = results::compute(folder.path()).unwrap();
+    let cell = &results.cells[0];
+    assert!(results.complete);
+    assert_eq!((cell.count, cell.failed, cell.success_rate, cell.blocks), (12, 0, Some(1.0), 3));
+    assert_eq!((cell.min, cell.mean, cell.p50, cell.max), (Some(10_000), Some(25_000.0), Some(25_000.0), Some(40_000)));
+    // Type 7 of twelve samples: place 0.95 × 11 = 10.45, between two of 40 000.
+    assert_eq!(cell.p95, Some(40_000.0));
+    // Squares: 3 × (15² + 5² + 5² + 15²) = 1500, over 11.
+    assert!((cell.stddev.unwrap() - (1500.0_f64 / 11.0).sqrt() * 1_000.0).abs() < 1e-6);
+    // 100 µs of calls and three gaps of 1 µs, three times.
+    assert!((cell.duration_s - 309e-6).abs() < 1e-15);
+    assert!((cell.throughput_per_s.unwrap() - 12.0 / 309e-6).abs() < 1e-6);
+    // Blocks that agree leave no doubt about the mean.
+    assert_eq!(cell.ci95["mean"], Some([25_000.0, 25_000.0]));
+    assert_eq!((cell.call.as_str(), cell.connection.as_deref()), ("root.ping()", Some("reused")));
+    assert_eq!((cell.round_trips_per_call, cell.server_cpu_ns_per_call), (Some(2.0), Some(100_000.0)));
+    assert_eq!((cell.verdict.as_str(), cell.reasons.len()), ("valid", 0));
+}
+
+#[test]
+fn every_server_is_compared_with_those_before_it_and_every_topology_with_its_baseline() {
+    let folder = TempDir::new().unwrap();
+    let mut manifest = study(3, true);
+    write(folder.path(), &mut manifest, |cell| Some(lifelike(cell, 20)));
+    let results = results::compute(folder.path()).unwrap();
+    let count = |kind: &str| results.comparisons.iter().filter(|it| it.kind == kind).count();
+    assert_eq!(count("topology"), 3 * 3 * 7, "servers × workloads × metrics");
+    assert_eq!(count("server"), 2 * 3 * 3 * 7, "topologies × pairs × workloads × metrics");
+    let first = results.comparisons.iter().find(|it| it.kind == "server").unwrap();
+    assert_eq!((first.of.as_str(), first.against.as_str()), ("rpyc-forking", "rpyc-threaded"));
+    let mean = |topology: &str| {
+        let mut cells = results.cells.iter();
+        cells
+            .find(|it| it.topology == topology && it.server == "http-threaded" && it.workload == "latency")
+            .unwrap()
+            .mean
+            .unwrap()
+    };
+    let network = results
+        .comparisons
+        .iter()
+        .find(|it| it.kind == "topology" && it.server.as_deref() == Some("http-threaded") && it.workload == "latency")
+        .unwrap();
+    assert_eq!((network.of.as_str(), network.against.as_str(), network.metric.as_str()), ("lan", "localhost", "mean"));
+    assert!((network.difference - (mean("lan") - mean("localhost"))).abs() < 1e-6);
+    assert!((network.ratio.unwrap() - mean("lan") / mean("localhost")).abs() < 1e-12);
+}
+
+#[test]
+fn results_are_split_by_whether_both_ends_are_on_one_host() {
+    let folder = TempDir::new().unwrap();
+    let mut manifest = study(2, true);
+    write(folder.path(), &mut manifest, |cell| Some(lifelike(cell, 10)));
+    let results = results::compute(folder.path()).unwrap();
+    results::write(folder.path(), &results).unwrap();
+    let load =
+        |name: &str| -> Results { serde_json::from_slice(&fs::read(folder.path().join(name)).unwrap()).unwrap() };
+    let (local, remote) = (load("results_local.json"), load("results_remote.json"));
+    assert_eq!(load("results.json").cells.len(), results.cells.len());
+    assert!(local.cells.iter().all(|cell| cell.topology == "localhost"));
+    assert!(remote.cells.iter().all(|cell| cell.topology == "lan"));
+    assert_eq!(local.cells.len() + remote.cells.len(), results.cells.len());
+    assert!(local.comparisons.iter().all(|it| it.kind == "server"));
+    assert_eq!(local.comparisons.len() + remote.comparisons.len(), results.comparisons.len());
+}
+
+#[test]
+fn the_same_run_folder_gives_the_same_bytes() {
+    let folders = [TempDir::new().unwrap(), TempDir::new().unwrap()];
+    for folder in &folders {
+        let mut manifest = study(3, true);
+        manifest.reference = Some("published-study".to_owned());
+        write(folder.path(), &mut manifest, |cell| Some(lifelike(cell, 50)));
+        report_of(folder.path());
+    }
+    let mut compared = 0;
+    for part in ["", "samples", "graphs"] {
+        for entry in fs::read_dir(folders[0].path().join(part)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                let other = folders[1].path().join(path.strip_prefix(folders[0].path()).unwrap());
+                assert!(fs::read(&path).unwrap() == fs::read(&other).unwrap(), "{} differs", path.display());
+                compared += 1;
+            }
+        }
+    }
+    assert_eq!(compared, 54 + 8 + 5, "samples, graphs, and what lies in the folder itself");
+}
+
+#[test]
+fn a_truncated_file_is_an_error_that_names_it_wherever_it_was_cut() {
+    let (folder, manifest) = four_calls();
+    let path = folder.path().join(&manifest.cells[0].samples);
+    let whole = fs::read(&path).unwrap();
+    for length in 0..whole.len() {
+        fs::write(&path, &whole[..length]).unwrap();
+        let error = samples::read(&path).unwrap_err();
+        assert!(error.to_string().contains("0000.parquet"), "cut to {length} bytes: {error}");
+    }
+}
+
+#[test]
+fn a_damaged_file_never_panics() {
+    let (folder, manifest) = four_calls();
+    let path = folder.path().join(&manifest.cells[0].samples);
+    let whole = fs::read(&path).unwrap();
+    for place in 0..whole.len() {
+        for flip in [0x01, 0x80, 0xFF] {
+            let mut damaged = whole.clone();
+            damaged[place] ^= flip;
+            fs::write(&path, &damaged).unwrap();
+            // Without a checksum damage may read as other numbers; it must not end the program.
+            drop(samples::read(&path));
+        }
+    }
+}
+
+#[test]
+fn parquet_that_holds_no_samples_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("other.parquet");
+    let schema =
+        std::sync::Arc::new(parquet::schema::parser::parse_message_type("message m { required int32 a; }").unwrap());
+    let file = fs::File::create(&path).unwrap();
+    parquet::file::writer::SerializedFileWriter::new(file, schema, Default::default()).unwrap().close().unwrap();
+    let error = samples::read(&path).unwrap_err();
+    assert!(matches!(error, SamplesError::Foreign { .. }), "{error}");
+    assert!(error.to_string().contains("no column ok"), "{error}");
+}
+
+#[test]
+fn a_parquet_file_has_its_name_only_when_it_is_whole() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("a.parquet");
+    let key = samples::CellKey {
+        topology: "t".to_owned(),
+        server: "s".to_owned(),
+        workload: "w".to_owned(),
+        driver: "python".to_owned(),
+        block: 1,
+    };
+    let mut writer = samples::SamplesWriter::create(&path, key).unwrap();
+    writer.append(&run_folder::samples(&[1_000]), run_folder::EPOCH_NS).unwrap();
+    assert!(!path.exists());
+    assert_eq!(writer.finish().unwrap(), 1);
+    let columns = samples::read(&path).unwrap();
+    assert_eq!((columns.start_ns, columns.end_ns, columns.ok), (vec![1_000_000], vec![1_001_000], vec![true]));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn samples_come_back_over_the_border_of_a_row_group() {
+    let folder = TempDir::new().unwrap();
+    let mut manifest = manifest(1);
+    let durations: Vec<i64> = (0..300_000).map(|n| if n % 1000 == 7 { -5 } else { n % 997 + 1 }).collect();
+    write(folder.path(), &mut manifest, |_| Some(run_folder::samples(&durations)));
+    let columns = samples::read(&folder.path().join(&manifest.cells[0].samples)).unwrap();
+    let came_back = columns.start_ns.iter().zip(&columns.end_ns).zip(&columns.ok);
+    let came_back: Vec<i64> = came_back.map(|((start, end), ok)| if *ok { end - start } else { start - end }).collect();
+    assert!(came_back == durations);
+}
+
+#[test]
+fn a_newer_schema_is_refused_by_name() {
+    let (folder, mut manifest) = four_calls();
+    manifest.schema = 2;
+    save(folder.path(), &manifest);
+    let error = results::compute(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("run.json") && error.contains("schema 2"), "{error}");
+}
+
+#[test]
+fn a_block_that_was_not_run_makes_its_cell_invalid_and_leaves_the_others() {
+    let folder = TempDir::new().unwrap();
+    let mut manifest = study(3, false);
+    write(folder.path(), &mut manifest, |cell| (cell.id != 13).then(|| lifelike(cell, cell.expected as usize)));
+    let lost = &mut manifest.cells[13];
+    lost.status = CellStatus::Failed;
+    lost.reason = "server said: *no*".to_owned();
+    let name = (lost.server.clone(), lost.workload.clone());
+    save(folder.path(), &manifest);
+    let (results, report) = report_of(folder.path());
+    assert!(!results.complete);
+    for cell in &results.cells {
+        let hit = (cell.server.clone(), cell.workload.clone()) == name;
+        assert_eq!(
+            cell.verdict,
+            if hit { "invalid" } else { "valid" },
+            "{}/{}: {:?}",
+            cell.server,
+            cell.workload,
+            cell.reasons
+        );
+        assert_eq!(cell.blocks, if hit { 2 } else { 3 });
+    }
+    assert!(report.contains("Block 2 failed: server said: \\*no\\*; 0 of 1000 samples are here."), "{report}");
+    assert!(report.contains("rpyc-forking is left out, as its figures are invalid"), "{report}");
+    assert!(report.contains("**The run is not complete:**"), "{report}");
+}
+
+#[test]
+fn cells_that_the_run_was_told_to_leave_out_are_not_missed() {
+    let folder = TempDir::new().unwrap();
+    let mut manifest = study(3, true);
+    manifest.cells.retain(|cell| cell.workload == "latency" && cell.server != "rpyc-forking" && cell.topology == "lan");
+    write(folder.path(), &mut manifest, |cell| Some(lifelike(cell, cell.expected as usize)));
+    let (results, report) = report_of(folder.path());
+    assert!(results.complete);
+    assert_eq!(results.cells.len(), 2);
+    assert!(report.contains("Nothing is missing."), "{report}");
+}
+
+#[test]
+fn samples_that_cannot_be_read_are_named_in_the_reasons_of_their_cell() {
+    let (folder, manifest) = four_calls();
+    let path = folder.path().join(&manifest.cells[1].samples);
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let (results, report) = report_of(folder.path());
+    let cell = &results.cells[0];
+    assert_eq!((cell.verdict.as_str(), cell.blocks, cell.count), ("invalid", 2, 8));
+    assert!(!results.complete);
+    assert!(cell.reasons[0].contains("block 2") && cell.reasons[0].contains("0001.parquet"), "{:?}", cell.reasons);
+    assert!(report.contains("0001.parquet"), "{report}");
+}
+
+#[test]
+fn a_cell_whose_samples_all_failed_has_no_figures_and_says_so() {
+    let folder = TempDir::new().unwrap();
+    let mut manifest = manifest(3);
+    write(folder.path(), &mut manifest, |_| Some(run_folder::samples(&[-1_000; 4])));
+    let (results, report) = report_of(folder.path());
+    let cell = &results.cells[0];
+    assert_eq!((cell.count, cell.failed, cell.mean, cell.success_rate), (12, 12, None, Some(0.0)));
+    assert_eq!(
+        (cell.verdict.as_str(), cell.reasons.as_slice()),
+        ("invalid", ["All 12 samples failed.".to_owned()].as_slice())
+    );
+    assert!(
+        report.contains("The graph latency\\_comparison was left out: no sample of workload latency succeeded"),
+        "{report}"
+    );
+}
+
+#[test]
+fn more_than_one_failure_in_a_hundred_makes_a_cell_invalid_and_one_does_not() {
+    for (failures, verdict) in [(3, "valid"), (4, "invalid")] {
+        let folder = TempDir::new().unwrap();
+        let mut manifest = manifest(3);
+        manifest.cells.iter_mut().for_each(|cell| cell.expected = 100);
+        write(folder.path(), &mut manifest, |cell| {
+            let mut durations = vec![1_000; 100];
+            durations[..if cell.block == 1 { failures } else { 0 }].fill(-1_000);
+            Some(run_folder::samples(&durations))
+        });
+        assert_eq!(results::compute(folder.path()).unwrap().cells[0].verdict, verdict, "{failures} of 300");
+    }
+}
+
+#[test]
+fn one_sample_has_figures_but_no_interval_and_no_certainty() {
+    let folder = TempDir::new().unwrap();
+    let mut manifest = manifest(1);
+    manifest.cells[0].expected = 1;
+    write(folder.path(), &mut manifest, |_| Some(run_folder::samples(&[5_000])));
+    let (results, report) = report_of(folder.path());
+    let cell = &results.cells[0];
+    assert_eq!((cell.mean, cell.p999, cell.stddev), (Some(5_000.0), Some(5_000.0), None));
+    assert_eq!(cell.ci95["mean"], None);
+    assert_eq!(cell.verdict, "inconclusive");
+    assert!(report.contains("0.00500 (no interval)"), "{report}");
+    assert!(report.contains("Where there is no whisker, there is no interval"), "{report}");
+}
+
+#[test]
+fn a_median_near_the_delayed_acknowledgement_is_not_put_down_to_the_server() {
+    let folder = TempDir::new().unwrap();
+    let mut manifest = manifest(3);
+    write(folder.path(), &mut manifest, |_| Some(run_folder::samples(&[44_000_000; 4])));
+    let results = results::compute(folder.path()).unwrap();
+    assert_eq!(results.cells[0].verdict, "inconclusive");
+    assert!(results.cells[0].reasons[0].contains("delayed-ACK timer"), "{:?}", results.cells[0].reasons);
+}
+
+#[test]
+fn only_differences_that_can_be_told_from_chance_are_claimed() {
+    let folder = TempDir::new().unwrap();
+    let mut manifest = study(3, false);
+    manifest.workloads.retain(|workload| workload.name == "latency");
+    run_folder::plan_cells(&mut manifest, 3);
+    manifest.cells.iter_mut().for_each(|cell| cell.expected = 2);
+    write(folder.path(), &mut manifest, |cell| {
+        let block = i64::from(cell.block);
+        Some(run_folder::samples(&match cell.server.as_str() {
+            "rpyc-threaded" => [100_000 + block, 100_000 - block],
+            // Now above, now below.
+            "rpyc-forking" => [100_000 + 5_000 * (block - 2), 102_000 + 5_000 * (block - 2)],
+            _ => [300_000 + block, 300_000 - block],
+        }))
+    });
+    let (_, report) = report_of(folder.path());
+    let summary = report.split("## How to read").next().unwrap();
+    assert!(summary.contains("rpyc-threaded takes 0.100 ms per call on average"), "{summary}");
+    assert!(summary.contains("rpyc-forking (0.101 ms) cannot be told apart from rpyc-threaded"), "{summary}");
+    assert!(summary.contains("http-threaded (0.300 ms) takes 3.00 times as long"), "{summary}");
+}
+
+#[test]
+fn the_report_has_the_sections_of_the_study_and_every_graph() {
+    let folder = TempDir::new().unwrap();
+    let mut manifest = study(3, true);
+    manifest.reference = Some("published-study".to_owned());
+    write(folder.path(), &mut manifest, |cell| Some(lifelike(cell, cell.expected as usize)));
+    let (_, report) = report_of(folder.path());
+    for heading in [
+        "## Summary",
+        "## How to read this",
+        "## localhost performance",
+        "## lan performance",
+        "### Connection Establishment Time",
+        "### Request Latency",
+        "### Latency Percentiles",
+        "### Concurrency",
+        "### RPyC-to-HTTP Ratios",
+        "### lan against localhost",
+        "## Beside the published study",
+        "## Hardware and Versions",
+        "## Cells",
+        "## Warnings",
+        "## Reproduce",
+    ] {
+        assert!(report.contains(&format!("\n{heading}\n")), "{heading} is missing:\n{report}");
+    }
+    for graph in
+        ["connection_time_comparison", "latency_comparison", "percentile_comparison", "localhost_vs_lan_comparison"]
+    {
+        let name = |ending| folder.path().join("graphs").join(format!("{graph}.{ending}"));
+        assert!(fs::read(name("png")).unwrap().starts_with(b"\x89PNG"));
+        assert!(fs::read_to_string(name("svg")).unwrap().contains("viewBox"));
+        assert!(report.contains(&format!("](graphs/{graph}.png)")), "{graph}");
+    }
+    let cells = |line: &str| line.replace("\\|", "").matches('|').count();
+    let lines: Vec<&str> = report.lines().collect();
+    for pair in lines.windows(2).filter(|pair| pair.iter().all(|line| line.starts_with('|'))) {
+        assert_eq!(cells(pair[0]), cells(pair[1]), "{}\n{}", pair[0], pair[1]);
+    }
+    assert!(report.contains("| rpyc-threaded | 3.34 |"), "the published table");
+    assert!(report.contains("turbo is on: clock \\| speed may \\*vary\\*"), "free text is escaped");
+}
+
+#[test]
+fn a_plan_without_connect_or_baseline_says_what_it_left_out() {
+    let (folder, _) = four_calls();
+    let (_, report) = report_of(folder.path());
+    assert!(
+        report.contains("connection\\_time\\_comparison was left out: the plan has no workload of kind connect"),
+        "{report}"
+    );
+    assert!(!folder.path().join("graphs/localhost_vs_lan_comparison.png").exists());
+    assert!(!report.contains("Beside the published study"));
+}

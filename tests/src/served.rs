@@ -66,14 +66,18 @@ impl Drop for Served {
     }
 }
 
-/// `python` on these CPUs; anywhere where there are none.
+/// `python` on these CPUs (anywhere where there are none), with the few variables the agent gives its workers: requests
+/// looks through all of them for proxies in every call, so that a shell with many makes it slower.
 fn on(cpus: &[u64], python: &Path) -> Command {
-    if cpus.is_empty() {
-        return Command::new(python);
-    }
-    let list: Vec<String> = cpus.iter().map(u64::to_string).collect();
-    let mut command = Command::new("taskset");
-    command.args(["--cpu-list", &list.join(",")]).arg(python);
+    let mut command = if cpus.is_empty() {
+        Command::new(python)
+    } else {
+        let list: Vec<String> = cpus.iter().map(u64::to_string).collect();
+        let mut command = Command::new("taskset");
+        command.args(["--cpu-list", &list.join(",")]).arg(python);
+        command
+    };
+    command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("LANG", "C.UTF-8");
     command
 }
 

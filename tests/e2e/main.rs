@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod conversation;
+mod counts;
 mod processes;
 mod run;
 mod tls;

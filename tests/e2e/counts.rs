@@ -1,0 +1,68 @@
+//! Samples are counted on both sides, and a difference is never smoothed over.
+
+use std::fs;
+
+use rpycbench_tests::sandbox::{binaries, plan};
+use rpycbench_tests::{Outcome, Sandbox};
+
+const TEN: &str = "[[workloads]]\nname = \"latency\"\nkind = \"closed\"\nclients = 1\nrequests = 10\n";
+
+/// Runs a plan with an agent that gets one thing wrong.
+fn with_a_lie(lie: &str) -> (Sandbox, Outcome) {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path().join("bin");
+    fs::create_dir(&folder).expect("a folder");
+    // Copies: the controller starts the agent that lies beside its own file.
+    for (from, to) in [("rpycbench-controller", "rpycbench-controller"), ("lying-agent", "rpycbench-agent")] {
+        fs::copy(binaries().join(from), folder.join(to)).expect("a binary");
+    }
+    let path = sandbox.plan(&plan(&["rpyc-threaded"], TEN)).display().to_string();
+    let template = sandbox.controller(&["run", &path]);
+    let mut command = std::process::Command::new(folder.join("rpycbench-controller"));
+    command.args(template.get_args()).current_dir(sandbox.path()).env("LIE", lie);
+    for (name, value) in template.get_envs() {
+        command.env(name, value.unwrap_or_default());
+    }
+    let outcome = command.output().expect("the controller starts").into();
+    (sandbox, outcome)
+}
+
+#[track_caller]
+fn fails_its_cell(lie: &str, reason: &str) {
+    let (sandbox, outcome) = with_a_lie(lie);
+    assert_eq!(outcome.code, Some(4), "{outcome:?}");
+    assert!(outcome.stderr.contains("localhost/rpyc-threaded/latency/python/b1"), "{outcome:?}");
+    assert!(outcome.stderr.contains(reason), "{outcome:?}");
+    assert_eq!(sandbox.json("run.json")["cells"][0]["status"], "failed");
+    assert_eq!(sandbox.json("results.json")["complete"], false);
+    assert_eq!(sandbox.json("results.json")["cells"][0]["verdict"], "invalid");
+}
+
+#[test]
+fn an_agent_that_tells_the_truth_is_believed() {
+    let (sandbox, outcome) = with_a_lie("nothing");
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert_eq!(sandbox.json("results.json")["cells"][0]["p50"], 500.0);
+}
+
+#[test]
+fn an_agent_that_counts_more_samples_than_came_fails_its_cell() {
+    fails_its_cell("counts", "the agent counts 11 samples, the controller 10");
+}
+
+#[test]
+fn a_batch_that_is_missing_fails_its_cell() {
+    fails_its_cell("batches", "batch 1 of the samples came where 0 was due");
+}
+
+#[test]
+fn a_driver_that_ends_early_fails_its_cell() {
+    fails_its_cell("early", "the driver took 10 of 15 samples");
+}
+
+#[test]
+fn an_agent_of_another_protocol_is_not_used() {
+    let (_, outcome) = with_a_lie("protocol");
+    assert_eq!(outcome.code, Some(5), "{outcome:?}");
+    assert!(outcome.stderr.contains("speaks protocol 8, this controller 1: install the same version"), "{outcome:?}");
+}

@@ -1,0 +1,129 @@
+//! An agent with the real API that does not keep to it. It serves and drives nothing; what it gets wrong is said in the
+//! variable `LIE`. Laid beside a controller under the agent's name, it is started like the real one.
+
+#![expect(clippy::expect_used, clippy::print_stdout, reason = "test code: a panic is how a test fails")]
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use rpycbench_certs::Identity;
+use rpycbench_measure::{RunningHistogram, Samples};
+use rpycbench_proto::message::{Driven, Pinned, PythonFacts};
+use rpycbench_proto::pb::agent_server::{Agent, AgentServer};
+use rpycbench_proto::{Command, Event, PROTOCOL, pb};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+/// Rows it sends and, unless it lies, counts.
+const ROWS: u32 = 10;
+
+#[tokio::main]
+async fn main() {
+    let mut order = String::new();
+    io::stdin().read_line(&mut order).expect("an order");
+    let order: serde_json::Value = serde_json::from_str(&order).expect("JSON");
+    let identity: Identity = serde_json::from_value(order["identity"].clone()).expect("an identity");
+    let acceptor = TlsAcceptor::from(Arc::new(identity.server_config().expect("TLS settings")));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    println!("{{\"address\":\"{}\"}}", listener.local_addr().expect("an address"));
+
+    let (sender, connections) = mpsc::channel::<io::Result<TlsStream<TcpStream>>>(4);
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let stream = acceptor.accept(socket).await;
+            if sender.send(stream).await.is_err() {
+                break;
+            }
+        }
+    });
+    let controller_gone = tokio::task::spawn_blocking(|| io::stdin().read_line(&mut String::new()));
+    let lie = std::env::var("LIE").expect("a lie");
+    tonic::transport::Server::builder()
+        .add_service(AgentServer::new(Liar { lie }))
+        .serve_with_incoming_shutdown(ReceiverStream::new(connections), async { drop(controller_gone.await) })
+        .await
+        .expect("it serves");
+}
+
+struct Liar {
+    lie: String,
+}
+
+#[tonic::async_trait]
+impl Agent for Liar {
+    async fn hello(&self, _: Request<pb::HelloRequest>) -> Result<Response<pb::HelloReply>, Status> {
+        let protocol = if self.lie == "protocol" { PROTOCOL + 7 } else { PROTOCOL };
+        Ok(Response::new(pb::HelloReply { protocol, build: "lying".to_owned(), host: None }))
+    }
+
+    type RunStream = Pin<Box<dyn Stream<Item = Result<pb::Event, Status>> + Send>>;
+
+    async fn run(&self, request: Request<Streaming<pb::Command>>) -> Result<Response<Self::RunStream>, Status> {
+        let (lie, mut commands) = (self.lie.clone(), request.into_inner());
+        let (sender, events) = mpsc::channel(64);
+        tokio::spawn(async move {
+            while let Ok(Some(command)) = commands.message().await {
+                for event in answer(&lie, Command::try_from(command).expect("a command")) {
+                    if sender.send(Ok(pb::Event::from(event))).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(events))))
+    }
+}
+
+fn answer(lie: &str, command: Command) -> Vec<Event> {
+    match command {
+        Command::Open { .. } => vec![Event::Opened { epoch_ns: 0 }],
+        Command::Prepare { .. } => vec![Event::Prepared(PythonFacts::default())],
+        Command::Serve { cell, address, .. } => {
+            vec![Event::Serving { cell, address: (address, 1).into(), pinned: Pinned::default(), startup_ns: 1 }]
+        }
+        Command::Arm { cell, .. } => vec![Event::Armed { cell, pinned: Pinned::default() }],
+        Command::Drive { cell, .. } => {
+            let histogram = RunningHistogram::default().parts().expect("a histogram");
+            let (claimed, batch, expected) = match lie {
+                "counts" => (u64::from(ROWS) + 1, 0, u64::from(ROWS)),
+                "batches" => (u64::from(ROWS), 1, u64::from(ROWS)),
+                "early" => (u64::from(ROWS), 0, u64::from(ROWS) + 5),
+                _ => (u64::from(ROWS), 0, u64::from(ROWS)),
+            };
+            vec![
+                Event::Progress { cell, done: 5, failed: 0, histogram },
+                Event::Samples { cell, batch, samples: rows() },
+                Event::Driven(Driven {
+                    cell,
+                    samples: claimed,
+                    batches: 1,
+                    failed: 0,
+                    expected,
+                    round_trips_per_call: 1.0,
+                    connections_opened: 0,
+                }),
+            ]
+        }
+        Command::Stop { cell } => vec![Event::Stopped { cell, server: None, driver: None }],
+    }
+}
+
+fn rows() -> Samples {
+    let mut samples = Samples::default();
+    for seq in 0..ROWS {
+        samples.client.push(0);
+        samples.seq.push(seq);
+        samples.start_ns.push(i64::from(seq) * 1000);
+        samples.end_ns.push(i64::from(seq) * 1000 + 500);
+        samples.error.push(0);
+        samples.bytes_out.push(0);
+        samples.bytes_in.push(4);
+    }
+    samples
+}

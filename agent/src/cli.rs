@@ -1,19 +1,27 @@
 //! The command line, and what each command starts.
 
-use std::io::BufRead;
+use std::io::{BufRead, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 use rpycbench_certs::Identity;
+use rpycbench_certs::enrol::AgentState;
 use rpycbench_process::{Shutdown, Telemetry};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
+use crate::accept::Doors;
 use crate::child::{exec, keeper};
-use crate::{accept, service};
+use crate::enrolment::EnrolmentService;
+use crate::service::AgentService;
+use crate::{accept, host};
+
+/// The contract's port, on loopback: an agent that others shall reach is told its address.
+const DEFAULT_LISTEN: &str = "127.0.0.1:7443";
 
 /// Runs benchmark servers and load on this host for an rpycbench-controller.
 #[derive(Debug, Parser)]
@@ -25,6 +33,27 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Wait for the controller that has enrolled this host, or for one that will.
+    Serve {
+        /// Where to listen; loopback alone unless an address of this host is named.
+        #[arg(long, default_value = DEFAULT_LISTEN, value_name = "ADDR:PORT")]
+        listen: SocketAddr,
+        /// Where keys and environments are kept.
+        #[arg(long, value_name = "DIR")]
+        state: Option<PathBuf>,
+        /// Export spans to this OTLP collector.
+        #[arg(long, value_name = "URL")]
+        otlp: Option<String>,
+    },
+    /// Print a code that lets one controller enrol this host: good for 10 minutes, once, 5 tries.
+    EnrolCode {
+        /// Where keys and environments are kept.
+        #[arg(long, value_name = "DIR")]
+        state: Option<PathBuf>,
+        /// What controllers shall call this agent; default: the host's name.
+        #[arg(long)]
+        name: Option<String>,
+    },
     /// Serve the controller that started this process, until its stdin ends. Used by `rpycbench-controller run`.
     #[command(hide = true)]
     Child {
@@ -72,11 +101,12 @@ pub fn main() -> ExitCode {
         Command::Keep { launch } => keeper::keep(&launch).map_err(Into::into),
         Command::Exec { parent, launch } => exec::exec(parent, &launch).map_err(Into::into),
         Command::Child { state, otlp } => child(state, otlp),
+        Command::Serve { listen, state, otlp } => serve(listen, state, otlp),
+        Command::EnrolCode { state, name } => enrol_code(state, name),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            use std::io::Write;
             // Nobody may be left to read it, and then there is nothing to be done.
             drop(writeln!(std::io::stderr(), "rpycbench-agent: {error}"));
             ExitCode::FAILURE
@@ -97,12 +127,7 @@ async fn child(state: PathBuf, otlp: Option<String>) -> Result<(), BoxError> {
 
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let reply = ChildReply { address: listener.local_addr()? };
-    {
-        use std::io::Write;
-        let mut stdout = std::io::stdout().lock();
-        writeln!(stdout, "{}", serde_json::to_string(&reply)?)?;
-        stdout.flush()?;
-    }
+    say(&serde_json::to_string(&reply)?)?;
     let controller_gone = shutdown.drain.clone();
     tokio::spawn(async move {
         // The controller says nothing more: stdin ends when it has ended, in whatever way.
@@ -110,8 +135,60 @@ async fn child(state: PathBuf, otlp: Option<String>) -> Result<(), BoxError> {
         drop(tokio::io::stdin().read_to_end(&mut rest).await);
         controller_gone.cancel();
     });
-    let config = identity.server_config()?;
-    accept(listener, config, service::AgentService::new(state, shutdown.drain.clone()), shutdown.drain).await?;
+    let doors = Arc::new(Doors::of(&identity)?);
+    let service = AgentService::new(state, shutdown.drain.clone());
+    accept::serve(listener, doors, service, None, shutdown.drain).await?;
     telemetry.stop();
     Ok(())
+}
+
+#[tokio::main]
+async fn serve(listen: SocketAddr, state: Option<PathBuf>, otlp: Option<String>) -> Result<(), BoxError> {
+    let telemetry = Telemetry::start("rpycbench-agent", otlp.as_deref())?;
+    let shutdown = Shutdown::on_signals()?;
+    let folder = state_folder(state)?;
+    let state = Arc::new(AgentState::open(&folder)?);
+    let listener = TcpListener::bind(listen)
+        .await
+        .map_err(|error| format!("cannot listen on {listen}: {error}; name an address of this host in --listen"))?;
+    let doors = Arc::new(Doors::from_state(&state)?);
+    let enrolled =
+        if state.identity()?.is_some() { "enrolled" } else { "not enrolled yet: see `rpycbench-agent enrol-code`" };
+    say(&format!("rpycbench-agent listens on {}, {enrolled}", listener.local_addr()?))?;
+    let enrolment = EnrolmentService::new(state, doors.clone());
+    let service = AgentService::new(folder, shutdown.drain.clone());
+    accept::serve(listener, doors, service, Some(enrolment), shutdown.drain).await?;
+    telemetry.stop();
+    Ok(())
+}
+
+fn enrol_code(state: Option<PathBuf>, name: Option<String>) -> Result<(), BoxError> {
+    let name = name.map_or_else(|| agent_name(&host::facts().hostname), Ok)?;
+    let code = AgentState::open(&state_folder(state)?)?.put_code_out(&agent_name(&name)?)?;
+    say(&code.to_string())
+}
+
+/// A host's name as an agent's: its first label, lower case.
+fn agent_name(hostname: &str) -> Result<String, BoxError> {
+    let label = hostname.split('.').next().unwrap_or_default().to_lowercase();
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if label.is_empty() || label.len() > 40 || !label.bytes().all(allowed) {
+        return Err(
+            format!("{hostname:?} cannot be an agent's name: say --name with 1 to 40 of a-z, 0-9 and \"-\"").into()
+        );
+    }
+    Ok(label)
+}
+
+fn state_folder(given: Option<PathBuf>) -> Result<PathBuf, BoxError> {
+    match given {
+        Some(folder) => Ok(std::path::absolute(folder)?),
+        None => Ok(rpycbench_process::home::folder()?.join("agent")),
+    }
+}
+
+fn say(line: &str) -> Result<(), BoxError> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{line}")?;
+    Ok(stdout.flush()?)
 }

@@ -7,12 +7,13 @@
 //! 4. Nothing the agent does lies on the measured path: the driver writes its stamps into shared memory, which the agent
 //!    reads.
 
-mod accept;
+pub mod accept;
 pub mod child;
 pub mod cli;
 mod clock;
 mod cpu_time;
 pub mod drive;
+pub mod enrolment;
 mod host;
 mod placement;
 pub mod python;
@@ -20,5 +21,4 @@ pub mod run;
 pub mod serve;
 pub mod service;
 
-pub use accept::serve as accept;
 pub use cli::main;

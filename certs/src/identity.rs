@@ -15,10 +15,10 @@ use crate::CertError;
 /// What a controller or an agent proves itself with, as PEM.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Identity {
-    pub(crate) certificate: String,
-    pub(crate) key: String,
+    certificate: String,
+    key: String,
     /// The authority whose holders are let in (agents) or believed (controllers).
-    pub(crate) trusted: String,
+    trusted: String,
 }
 
 impl std::fmt::Debug for Identity {
@@ -33,6 +33,11 @@ pub fn agent_dns_name(agent: &str) -> String {
 }
 
 impl Identity {
+    /// From PEM texts: a certificate, its key, and the authority to trust.
+    pub(crate) fn new(certificate: String, key: String, trusted: String) -> Self {
+        Self { certificate, key, trusted }
+    }
+
     /// TLS 1.3 for an agent: clients must show a certificate of the trusted authority.
     ///
     /// # Errors

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::enrol::EnrolError;
+use crate::home::HomeError;
 use crate::plan::PlanError;
 use crate::report::ReportError;
 use crate::results::ResultsError;
@@ -31,6 +33,10 @@ pub(crate) enum Error {
     Report(#[from] ReportError),
     #[error(transparent)]
     Telemetry(#[from] rpycbench_process::telemetry::TelemetryError),
+    #[error(transparent)]
+    Enrol(#[from] EnrolError),
+    #[error(transparent)]
+    Home(#[from] HomeError),
     #[error("cannot listen for signals: {0}")]
     Signals(std::io::Error),
     #[error("{}", incomplete(*.missing, *.of, .first, .folder))]
@@ -49,6 +55,9 @@ impl Error {
         match self {
             Self::Plan(_) | Self::Usage(_) | Self::Telemetry(_) => code::USAGE,
             Self::Run(error) => run_code(error),
+            Self::Enrol(EnrolError::Code(_)) => code::USAGE,
+            Self::Enrol(EnrolError::Home(_) | EnrolError::Certificates(_)) | Self::Home(_) => code::INTERNAL,
+            Self::Enrol(_) => code::AGENT,
             Self::Results(_) | Self::Report(_) | Self::Signals(_) => code::INTERNAL,
             Self::Incomplete { .. } | Self::Aborted => code::INCOMPLETE,
         }
@@ -62,7 +71,7 @@ fn run_code(error: &RunError) -> u8 {
             SessionError::Unreachable { .. } | SessionError::Refused { .. } | SessionError::Protocol { .. },
         ) => code::AGENT,
         RunError::Session(SessionError::Identity(_)) | RunError::Certificates(_) => code::INTERNAL,
-        RunError::Folder(_) | RunError::LocalAgent(_) | RunError::Prepare { .. } => code::INTERNAL,
+        RunError::Home(_) | RunError::Folder(_) | RunError::LocalAgent(_) | RunError::Prepare { .. } => code::INTERNAL,
         RunError::Samples(_) | RunError::Cut { .. } | RunError::Interrupted => code::INCOMPLETE,
     }
 }

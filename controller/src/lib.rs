@@ -5,7 +5,9 @@
 //! run is made from the run folder alone, and can be made again.
 
 pub mod cli;
+mod enrol;
 mod error;
+mod home;
 mod local_agent;
 pub mod plan;
 mod progress;

@@ -88,6 +88,8 @@ pub(crate) struct Session {
 pub(crate) struct Agent {
     /// The host's name in the plan.
     pub host: String,
+    /// The agent's own name, which its certificate has.
+    pub name: String,
     /// `address:port`.
     pub address: String,
 }
@@ -144,7 +146,7 @@ impl Session {
 async fn dial(agent: &Agent, identity: &Identity) -> Result<Channel, SessionError> {
     let unreachable =
         |reason: String| SessionError::Unreachable { host: agent.host.clone(), address: agent.address.clone(), reason };
-    let name = ServerName::try_from(agent_dns_name(&agent.host)).map_err(|error| unreachable(error.to_string()))?;
+    let name = ServerName::try_from(agent_dns_name(&agent.name)).map_err(|error| unreachable(error.to_string()))?;
     let tls = TlsConnector::from(Arc::new(identity.client_config()?));
     let target = agent.address.clone();
     let connector = service_fn(move |_: Uri| {
@@ -179,7 +181,7 @@ fn refused(agent: &Agent, status: &Status) -> SessionError {
 }
 
 /// An error with what caused it, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -1,5 +1,6 @@
 //! How a binary of this project starts and stops: telemetry and signals.
 
+pub mod home;
 pub mod propagate;
 pub mod shutdown;
 pub mod telemetry;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rpycbench_certs::RunAuthority;
+use rpycbench_certs::Authority;
 use rpycbench_proto::pb::agent_client::AgentClient;
 use rpycbench_proto::pb::{Command, Event, Open, Prepare, command, event};
 use rpycbench_proto::{PROTOCOL, pb};
@@ -13,10 +13,12 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 
+const LIFE: Duration = Duration::from_secs(600);
+
 async fn agent_and_client(sandbox: &Sandbox) -> (Agent, AgentClient<Channel>) {
-    let run = RunAuthority::new("one", Duration::from_secs(600)).expect("an authority");
-    let agent = Agent::start(sandbox, &run.agent("here").expect("an identity")).await;
-    let config = run.controller().and_then(|identity| identity.client_config()).expect("TLS settings");
+    let run = Authority::ephemeral("one", LIFE).expect("an authority");
+    let agent = Agent::start(sandbox, &run.agent("here", LIFE).expect("an identity")).await;
+    let config = run.controller("run", LIFE).and_then(|identity| identity.client_config()).expect("TLS settings");
     let client = agent.connect(config, "here").await.expect("a connection");
     (agent, client)
 }

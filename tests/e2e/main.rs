@@ -9,6 +9,7 @@
 mod bad_input;
 mod conversation;
 mod counts;
+mod enrol;
 mod processes;
 mod run;
 mod tls;

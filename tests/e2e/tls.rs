@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rpycbench_certs::RunAuthority;
+use rpycbench_certs::Authority;
 use rpycbench_proto::pb::HelloRequest;
 use rpycbench_proto::pb::agent_client::AgentClient;
 use rpycbench_tests::Sandbox;
@@ -13,8 +13,8 @@ use tonic::transport::Channel;
 
 const LIFE: Duration = Duration::from_secs(600);
 
-fn authority(run: &str) -> RunAuthority {
-    RunAuthority::new(run, LIFE).expect("an authority")
+fn authority(run: &str) -> Authority {
+    Authority::ephemeral(run, LIFE).expect("an authority")
 }
 
 /// With TLS 1.3 a client learns of its refusal with its first call; both places count.
@@ -26,24 +26,24 @@ async fn is_let_in(client: Result<AgentClient<Channel>, tonic::transport::Error>
 #[tokio::test]
 async fn the_controller_of_the_same_run_is_let_in() {
     let (sandbox, run) = (Sandbox::new(), authority("one"));
-    let agent = Agent::start(&sandbox, &run.agent("here").expect("an identity")).await;
-    let config = run.controller().and_then(|identity| identity.client_config()).expect("TLS settings");
+    let agent = Agent::start(&sandbox, &run.agent("here", LIFE).expect("an identity")).await;
+    let config = run.controller("run", LIFE).and_then(|identity| identity.client_config()).expect("TLS settings");
     assert!(is_let_in(agent.connect(config, "here").await).await);
 }
 
 #[tokio::test]
 async fn a_client_without_tls_is_refused() {
     let (sandbox, run) = (Sandbox::new(), authority("one"));
-    let agent = Agent::start(&sandbox, &run.agent("here").expect("an identity")).await;
+    let agent = Agent::start(&sandbox, &run.agent("here", LIFE).expect("an identity")).await;
     assert!(!is_let_in(agent.connect_in_the_clear().await).await);
 }
 
 #[tokio::test]
 async fn a_client_without_a_certificate_is_refused() {
     let (sandbox, run) = (Sandbox::new(), authority("one"));
-    let agent = Agent::start(&sandbox, &run.agent("here").expect("an identity")).await;
+    let agent = Agent::start(&sandbox, &run.agent("here", LIFE).expect("an identity")).await;
     // It believes the agent, as a client would that only wants to listen in.
-    let mut config = run.controller().and_then(|identity| identity.client_config()).expect("TLS settings");
+    let mut config = run.controller("run", LIFE).and_then(|identity| identity.client_config()).expect("TLS settings");
     let believing = config.clone();
     config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -58,10 +58,11 @@ async fn a_client_without_a_certificate_is_refused() {
 #[tokio::test]
 async fn the_controller_of_another_run_is_refused() {
     let (sandbox, run) = (Sandbox::new(), authority("one"));
-    let agent = Agent::start(&sandbox, &run.agent("here").expect("an identity")).await;
-    let stranger = authority("two").controller().and_then(|identity| identity.client_config()).expect("TLS settings");
+    let agent = Agent::start(&sandbox, &run.agent("here", LIFE).expect("an identity")).await;
+    let stranger =
+        authority("two").controller("run", LIFE).and_then(|identity| identity.client_config()).expect("TLS settings");
     // It does not believe the agent either; take that hurdle away from it.
-    let mut config = run.controller().and_then(|identity| identity.client_config()).expect("TLS settings");
+    let mut config = run.controller("run", LIFE).and_then(|identity| identity.client_config()).expect("TLS settings");
     config.client_auth_cert_resolver = stranger.client_auth_cert_resolver;
     assert!(!is_let_in(agent.connect(config, "here").await).await);
 }
@@ -69,9 +70,9 @@ async fn the_controller_of_another_run_is_refused() {
 #[tokio::test]
 async fn an_agents_own_certificate_is_no_controllers() {
     let (sandbox, run) = (Sandbox::new(), authority("one"));
-    let agent = Agent::start(&sandbox, &run.agent("here").expect("an identity")).await;
-    let stolen = run.agent("there").and_then(|identity| identity.client_config()).expect("TLS settings");
-    let mut config = run.controller().and_then(|identity| identity.client_config()).expect("TLS settings");
+    let agent = Agent::start(&sandbox, &run.agent("here", LIFE).expect("an identity")).await;
+    let stolen = run.agent("there", LIFE).and_then(|identity| identity.client_config()).expect("TLS settings");
+    let mut config = run.controller("run", LIFE).and_then(|identity| identity.client_config()).expect("TLS settings");
     config.client_auth_cert_resolver = stolen.client_auth_cert_resolver;
     assert!(!is_let_in(agent.connect(config, "here").await).await);
 }
@@ -79,7 +80,7 @@ async fn an_agents_own_certificate_is_no_controllers() {
 #[tokio::test]
 async fn an_agent_of_another_name_is_not_believed() {
     let (sandbox, run) = (Sandbox::new(), authority("one"));
-    let agent = Agent::start(&sandbox, &run.agent("there").expect("an identity")).await;
-    let config = run.controller().and_then(|identity| identity.client_config()).expect("TLS settings");
+    let agent = Agent::start(&sandbox, &run.agent("there", LIFE).expect("an identity")).await;
+    let config = run.controller("run", LIFE).and_then(|identity| identity.client_config()).expect("TLS settings");
     assert!(!is_let_in(agent.connect(config, "here").await).await);
 }

@@ -1,5 +1,6 @@
 //! The command line: parses it, does what it says, and turns the outcome into an exit code.
 
+mod agents;
 mod check;
 
 use std::io::Write;
@@ -11,15 +12,15 @@ use clap_complete::Shell;
 use rpycbench_process::{Shutdown, Telemetry};
 use wildmatch::WildMatch;
 
+use agents::{agents, enrol};
+
 use crate::error::Error;
+use crate::home::Home;
 use crate::plan::{Cell, Plan};
 use crate::progress::{Reporter, RunEvent};
 use crate::run::{self, Finished, Settings};
 use crate::store::manifest::CellStatus;
 use crate::{report, results};
-
-/// The variable that says where state lies.
-const HOME_VARIABLE: &str = "RPYCBENCH_HOME";
 
 /// Measures what Python services speak: RPyC against HTTP, on one host and between hosts.
 #[derive(Debug, Parser)]
@@ -64,6 +65,24 @@ enum Command {
         #[arg(long, value_delimiter = ',', value_enum)]
         format: Vec<Format>,
     },
+    /// Bring in an agent on another host.
+    Enrol {
+        /// The agent, as host:port.
+        #[arg(required_unless_present = "ssh")]
+        address: Option<String>,
+        /// The code that `rpycbench-agent enrol-code` printed there.
+        #[arg(long, conflicts_with = "ssh", required_unless_present = "ssh")]
+        code: Option<String>,
+        /// Ask for the code over ssh, whose known hosts and keys are used as they are.
+        #[arg(long, value_name = "USER@HOST", conflicts_with = "address")]
+        ssh: Option<String>,
+    },
+    /// Show the agents that were enrolled.
+    Agents {
+        /// One JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -89,6 +108,8 @@ pub fn main() -> ExitCode {
         }
         Command::Check { plan } => Plan::load(&plan).map_err(Error::from).map(|(plan, _)| say(&check::describe(&plan))),
         Command::Report { run_dir, format } => make_report(&run_dir, &format).map(|report| say(&report)),
+        Command::Enrol { address, code, ssh } => enrol(address, code, ssh),
+        Command::Agents { json } => agents(json),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "rpycbench-controller", &mut std::io::stdout());
             Ok(())
@@ -123,7 +144,9 @@ async fn run(
     let cells = choose(&plan, only)?;
     let telemetry = Telemetry::start("rpycbench-controller", otlp.as_deref())?;
     let shutdown = Shutdown::on_signals().map_err(Error::Signals)?;
-    let settings = Settings { plan, plan_bytes, cells, out, agent_state: home()?.join("agent"), otlp };
+    let home = home()?;
+    let agent_state = home.agent_state();
+    let settings = Settings { plan, plan_bytes, cells, out, home, agent_state, otlp };
 
     let running = run::run(settings, &mut reporter, &shutdown);
     let finished = shutdown.abort.run_until_cancelled(running).await.ok_or(Error::Aborted)?;
@@ -167,14 +190,9 @@ fn choose(plan: &Plan, only: Option<&str>) -> Result<Vec<Cell>, Error> {
     Ok(cells)
 }
 
-/// Where state lies: `$RPYCBENCH_HOME`, else the platform's data folder.
-fn home() -> Result<PathBuf, Error> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set(HOME_VARIABLE)
-        .or_else(|| set("XDG_DATA_HOME").map(|data| data.join("rpycbench")))
-        .or_else(|| set("HOME").map(|home| home.join(".local/share/rpycbench")))
-        .map(|home| std::path::absolute(&home).unwrap_or(home))
-        .ok_or_else(|| Error::Usage(format!("no home folder: set {HOME_VARIABLE} to a folder for state")))
+/// Where state lies.
+fn home() -> Result<Home, Error> {
+    rpycbench_process::home::folder().map(Home::new).map_err(|error| Error::Usage(error.to_string()))
 }
 
 fn make_report(run_dir: &Path, formats: &[Format]) -> Result<String, Error> {

@@ -48,6 +48,16 @@ pub struct Host {
     pub serve_on: IpAddr,
 }
 
+impl Host {
+    /// Whether its agent is on the controller's own host, as far as its address tells.
+    fn is_on_loopback(&self) -> bool {
+        match &self.agent {
+            AgentAddress::Local => true,
+            AgentAddress::Remote(_) => self.serve_on.is_loopback(),
+        }
+    }
+}
+
 /// How an agent is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AgentAddress {

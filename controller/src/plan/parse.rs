@@ -193,12 +193,15 @@ fn parse_topology(topology: &TopologyFile, hosts: &[Host], topologies: &[String]
             Wrong::at(wanted, message)
         })
     });
-    Ok(Topology {
-        name,
-        client: host(&topology.client)?,
-        server: host(&topology.server)?,
-        baseline: baseline.transpose()?,
-    })
+    let (client, server) = (host(&topology.client)?, host(&topology.server)?);
+    if client != server && hosts[server].serve_on.is_loopback() && !hosts[client].is_on_loopback() {
+        let message = format!(
+            "host {:?} serves on {}, which {:?} cannot reach: give it a serve_on with an address of its network",
+            hosts[server].name, hosts[server].serve_on, hosts[client].name
+        );
+        return Err(Wrong::at(&topology.server, message));
+    }
+    Ok(Topology { name, client, server, baseline: baseline.transpose()? })
 }
 
 fn parse_server(server: ServerFile) -> Result<NamedServer, Wrong> {

@@ -1,6 +1,6 @@
 //! One cell: start both roles, let the load go, keep the samples, stop both roles.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use rpycbench_measure::RunningHistogram;
@@ -102,7 +102,8 @@ impl Run<'_> {
         let serve = Command::Serve {
             cell: cell.id,
             server: named.server,
-            address: plan.hosts[server].serve_on,
+            // A topology of one host is about that host alone, not about its network card.
+            address: if client == server { Ipv4Addr::LOCALHOST.into() } else { plan.hosts[server].serve_on },
             placement: plan.placement,
         };
         let arm = Command::Arm {

@@ -8,13 +8,14 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use rpycbench_certs::RunAuthority;
+use rpycbench_certs::Authority;
 use rpycbench_measure::Stack;
 use rpycbench_process::Shutdown;
 use rpycbench_proto::message::{Failure, PythonFacts};
 use rpycbench_proto::{Command, Event};
 use tokio::sync::mpsc;
 
+use crate::home::{Home, HomeError, KnownAgent};
 use crate::local_agent::{LocalAgent, LocalAgentError};
 use crate::plan::{AgentAddress, Cell, Plan};
 use crate::progress::{Reporter, RunEvent};
@@ -39,6 +40,8 @@ pub(crate) struct Settings {
     pub cells: Vec<Cell>,
     /// The folder that run folders are made in.
     pub out: PathBuf,
+    /// What this controller knows: its authorities, its agents.
+    pub home: Home,
     /// The state of this host's agent.
     pub agent_state: PathBuf,
     /// Export spans to this OTLP collector.
@@ -69,10 +72,13 @@ pub(crate) enum RunError {
     /// An agent.
     #[error(transparent)]
     Session(#[from] SessionError),
+    /// What this controller knows.
+    #[error(transparent)]
+    Home(#[from] HomeError),
     /// Identities.
     #[error(transparent)]
     Certificates(#[from] rpycbench_certs::CertError),
-    /// The agent of a host in the plan cannot be asked yet.
+    /// The agent of a host in the plan is not known.
     #[error(
         "host {host}: no agent is enrolled at {address}; this version drives and serves on the controller's own host (local = true)"
     )]
@@ -117,7 +123,7 @@ pub(crate) async fn run(
     for host in hosts_in_use(&settings) {
         let host = &settings.plan.hosts[host];
         if let AgentAddress::Remote(address) = &host.agent {
-            return Err(RunError::NotEnrolled { host: host.name.clone(), address: address.clone() });
+            enrolled(&settings, &host.name, address)?;
         }
     }
     let now = Timestamp::now();
@@ -131,7 +137,7 @@ pub(crate) async fn run(
         cells: settings.cells.len(),
         folder: folder.path().to_owned(),
     });
-    let authority = RunAuthority::new(&run_id, IDENTITY_LIFE)?;
+    let authority = authority(&settings, &run_id)?;
     let (sender, events) = mpsc::channel(EVENT_QUEUE);
     let mut run = Run {
         settings,
@@ -158,6 +164,22 @@ pub(crate) async fn run(
     }
     outcome?;
     Ok(Finished { folder, manifest })
+}
+
+/// The authorities that sign this run's identities: those the remote agents know, or some of its own where all agents are
+/// started for the run.
+fn authority(settings: &Settings, run_id: &str) -> Result<Authority, RunError> {
+    let remote = |&host: &usize| matches!(settings.plan.hosts[host].agent, AgentAddress::Remote(_));
+    if hosts_in_use(settings).iter().any(remote) {
+        Ok(settings.home.authority()?)
+    } else {
+        Ok(Authority::ephemeral(run_id, IDENTITY_LIFE)?)
+    }
+}
+
+fn enrolled(settings: &Settings, host: &str, address: &str) -> Result<KnownAgent, RunError> {
+    let known = settings.home.agent_at(address)?;
+    known.ok_or_else(|| RunError::NotEnrolled { host: host.to_owned(), address: address.to_owned() })
 }
 
 /// Places of the hosts that any cell to run refers to.
@@ -222,17 +244,27 @@ impl Run<'_> {
     /// Starts or reaches every agent the cells need and has its environment made.
     async fn open(
         &mut self,
-        authority: &RunAuthority,
+        authority: &Authority,
         run_id: &str,
         sender: mpsc::Sender<(usize, FromAgent)>,
     ) -> Result<(), RunError> {
-        let controller = authority.controller()?;
+        let controller = authority.controller(run_id, IDENTITY_LIFE)?;
         for number in hosts_in_use(&self.settings) {
             let host = self.settings.plan.hosts[number].clone();
-            let identity = authority.agent(&host.name)?;
-            let local = LocalAgent::start(&identity, &self.settings.agent_state, self.settings.otlp.as_deref()).await?;
-            let agent = Agent { host: host.name.clone(), address: local.address.clone() };
-            self.local_agents.push(local);
+            let agent = match &host.agent {
+                AgentAddress::Local => {
+                    let identity = authority.agent(&host.name, IDENTITY_LIFE)?;
+                    let (state, otlp) = (&self.settings.agent_state, self.settings.otlp.as_deref());
+                    let local = LocalAgent::start(&identity, state, otlp).await?;
+                    let address = local.address.clone();
+                    self.local_agents.push(local);
+                    Agent { host: host.name.clone(), name: host.name.clone(), address }
+                }
+                AgentAddress::Remote(address) => {
+                    let name = enrolled(&self.settings, &host.name, address)?.name;
+                    Agent { host: host.name.clone(), name, address: address.clone() }
+                }
+            };
             let session = Session::open(&agent, &controller, run_id, number, sender.clone()).await?;
             record::host(&mut self.manifest, &agent, &session.facts);
             self.sessions.insert(number, session);

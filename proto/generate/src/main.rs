@@ -22,7 +22,8 @@ fn kept() -> PathBuf {
 }
 
 fn generate() -> Result<String, Box<dyn Error>> {
-    let files = protox::compile([proto().join("rpycbench/v1/agent.proto")], [proto()])?;
+    let sources = ["agent.proto", "enrol.proto"].map(|name| proto().join("rpycbench/v1").join(name));
+    let files = protox::compile(sources, [proto()])?;
     let fresh = tempfile::tempdir()?;
     tonic_prost_build::configure().out_dir(fresh.path()).compile_fds(files)?;
     let code: io::Result<String> = fs::read_to_string(fresh.path().join(GENERATED));

@@ -1,0 +1,50 @@
+//! Serves enrolment over gRPC: generated messages in and out; the rules are those of [`AgentState`].
+
+use std::sync::Arc;
+
+use rpycbench_certs::enrol::{AgentState, EnrolRefusal};
+use rpycbench_proto::pb;
+use rpycbench_proto::pb::enrolment_server::Enrolment;
+use tonic::{Request, Response, Status};
+
+use crate::accept::Doors;
+
+/// What is behind the enrolment door.
+#[derive(Clone, Debug)]
+pub struct EnrolmentService {
+    state: Arc<AgentState>,
+    doors: Arc<Doors>,
+}
+
+impl EnrolmentService {
+    /// Enrols into `state` and opens the agent's own door as soon as that is done.
+    pub fn new(state: Arc<AgentState>, doors: Arc<Doors>) -> Self {
+        Self { state, doors }
+    }
+}
+
+#[tonic::async_trait]
+impl Enrolment for EnrolmentService {
+    async fn begin(&self, request: Request<pb::BeginRequest>) -> Result<Response<pb::BeginReply>, Status> {
+        let pb::BeginRequest { secret, controllers_authority } = request.into_inner();
+        let (agent, certificate_request) = self.state.begin(&secret, &controllers_authority).map_err(status)?;
+        Ok(Response::new(pb::BeginReply { agent, certificate_request }))
+    }
+
+    async fn complete(&self, request: Request<pb::CompleteRequest>) -> Result<Response<pb::CompleteReply>, Status> {
+        let pb::CompleteRequest { secret, certificate } = request.into_inner();
+        let identity = self.state.complete(&secret, &certificate).map_err(status)?;
+        self.doors.replace(&identity).map_err(|error| status(error.into()))?;
+        tracing::warn!("enrolled");
+        Ok(Response::new(pb::CompleteReply {}))
+    }
+}
+
+fn status(refusal: EnrolRefusal) -> Status {
+    let text = refusal.to_string();
+    match refusal {
+        EnrolRefusal::NoCode | EnrolRefusal::Expired | EnrolRefusal::NotUnderWay => Status::failed_precondition(text),
+        EnrolRefusal::Wrong { .. } => Status::permission_denied(text),
+        EnrolRefusal::Certificates(_) => Status::invalid_argument(text),
+    }
+}

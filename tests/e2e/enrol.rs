@@ -1,0 +1,147 @@
+//! Bringing in agents of other hosts, and running over them. A host here is an address of its own.
+
+use rpycbench_tests::installed::Installed;
+use rpycbench_tests::{Outcome, Sandbox};
+
+/// Three hosts: the controller's own and two others, each drives and serves.
+fn plan(hurin: &Installed, morwen: &Installed) -> String {
+    format!(
+        "[study]\nname = \"hosts\"\nblocks = 1\nplacement = \"free\"\n\
+         [hosts.turin]\nlocal = true\n[hosts.hurin]\nagent = \"{}\"\n[hosts.morwen]\nagent = \"{}\"\n\
+         [[topologies]]\nname = \"localhost\"\nclient = \"turin\"\nserver = \"turin\"\n\
+         [[topologies]]\nname = \"lan\"\nclient = \"turin\"\nserver = \"hurin\"\nbaseline = \"localhost\"\n\
+         [[topologies]]\nname = \"others\"\nclient = \"hurin\"\nserver = \"morwen\"\n\
+         [[servers]]\nname = \"rpyc-threaded\"\nkind = \"rpyc\"\nmode = \"threaded\"\n\
+         [[workloads]]\nname = \"latency\"\nkind = \"closed\"\nrequests = 20\n",
+        hurin.address, morwen.address
+    )
+}
+
+fn enrol(sandbox: &Sandbox, agent: &Installed, code: &str) -> Outcome {
+    sandbox.call(&["enrol", &agent.address, "--code", code])
+}
+
+#[track_caller]
+fn refused(outcome: &Outcome, code: i32, reason: &str) {
+    assert_eq!(outcome.code, Some(code), "{outcome:?}");
+    assert!(outcome.stderr.contains(reason) && outcome.stderr.lines().count() == 1, "{outcome:?}");
+}
+
+#[test]
+fn enrolled_agents_drive_and_serve_in_any_pair() {
+    let sandbox = Sandbox::new();
+    let (hurin, morwen) =
+        (Installed::start(&sandbox, "hurin", "127.0.0.2"), Installed::start(&sandbox, "morwen", "127.0.0.3"));
+    for (agent, name) in [(&hurin, "hurin"), (&morwen, "morwen")] {
+        let outcome = enrol(&sandbox, agent, &agent.code(name));
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    }
+    assert!(sandbox.call(&["agents"]).stdout.contains(&hurin.address));
+
+    let outcome = sandbox.run(&plan(&hurin, &morwen), &[]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let results = sandbox.json("results.json");
+    assert_eq!(results["cells"].as_array().map(Vec::len), Some(3));
+    let compared = results["comparisons"].as_array().expect("comparisons").iter();
+    assert!(compared.clone().any(|one| one["kind"] == "topology" && one["of"] == "lan"), "{results}");
+    let topologies = |name: &str| -> Vec<String> {
+        let cells = sandbox.json(name)["cells"].as_array().expect("cells").clone();
+        cells.iter().filter_map(|cell| cell["topology"].as_str().map(str::to_owned)).collect()
+    };
+    assert_eq!(topologies("results_local.json"), ["localhost"]);
+    assert_eq!(topologies("results_remote.json"), ["lan", "others"]);
+    assert!(sandbox.latest().join("graphs/localhost_vs_lan_comparison.svg").is_file());
+    // Agents that are installed stay; what they started does not.
+    let left = sandbox.processes();
+    assert!(left.iter().all(|process| process.command.contains("rpycbench-agent serve")), "{left:?}");
+}
+
+#[test]
+fn a_code_lets_in_once() {
+    let sandbox = Sandbox::new();
+    let hurin = Installed::start(&sandbox, "hurin", "127.0.0.2");
+    let code = hurin.code("hurin");
+    assert_eq!(enrol(&sandbox, &hurin, &code).code, Some(0));
+    refused(&enrol(&sandbox, &hurin, &code), 5, "no enrolment code is out");
+}
+
+#[test]
+fn a_code_that_has_expired_lets_nobody_in() {
+    let sandbox = Sandbox::new();
+    let hurin = Installed::start(&sandbox, "hurin", "127.0.0.2");
+    let code = hurin.code("hurin");
+    hurin.let_the_code_expire();
+    refused(&enrol(&sandbox, &hurin, &code), 5, "the enrolment code has expired");
+}
+
+#[test]
+fn a_guessed_secret_is_counted_and_the_sixth_finds_no_code() {
+    let sandbox = Sandbox::new();
+    let hurin = Installed::start(&sandbox, "hurin", "127.0.0.2");
+    let code = hurin.code("hurin");
+    let parts: Vec<&str> = code.split('.').collect();
+    let guess = format!("{}.{}.{}.{}", parts[0], parts[1], "a".repeat(parts[2].len()), parts[3]);
+    for left in (0..5).rev() {
+        refused(&enrol(&sandbox, &hurin, &guess), 5, &format!("wrong enrolment code, {left} tries left"));
+    }
+    refused(&enrol(&sandbox, &hurin, &guess), 5, "no enrolment code is out");
+    refused(&enrol(&sandbox, &hurin, &code), 5, "no enrolment code is out");
+}
+
+#[test]
+fn someone_in_the_middle_with_another_key_gets_nothing() {
+    let sandbox = Sandbox::new();
+    let hurin = Installed::start(&sandbox, "hurin", "127.0.0.2");
+    let middle = Installed::start(&sandbox, "middle", "127.0.0.3");
+    // The user was given hurin's code, and reaches someone else.
+    let code = hurin.code("hurin");
+    middle.code("hurin");
+    refused(&enrol(&sandbox, &middle, &code), 5, "cannot enrol the agent");
+    assert_eq!(sandbox.call(&["agents"]).stdout, "");
+    assert_eq!(enrol(&sandbox, &hurin, &code).code, Some(0), "the code was not used up");
+}
+
+#[test]
+fn a_text_that_is_no_code_is_a_mistake_of_the_user() {
+    let sandbox = Sandbox::new();
+    refused(&sandbox.call(&["enrol", "127.0.0.1:9", "--code", "rbj1.hurin"]), 2, "this is not an enrolment code");
+}
+
+#[test]
+fn nobody_at_the_address_is_said_to_be_so() {
+    let sandbox = Sandbox::new();
+    let hurin = Installed::start(&sandbox, "hurin", "127.0.0.2");
+    let code = hurin.code("hurin");
+    drop(hurin);
+    refused(&sandbox.call(&["enrol", "127.0.0.2:9", "--code", &code]), 5, "cannot enrol the agent at 127.0.0.2:9");
+}
+
+#[test]
+fn an_agent_of_another_controller_is_not_to_be_had() {
+    let (mine, theirs) = (Sandbox::new(), Sandbox::new());
+    let hurin = Installed::start(&theirs, "hurin", "127.0.0.2");
+    let morwen = Installed::start(&mine, "morwen", "127.0.0.3");
+    assert_eq!(enrol(&mine, &hurin, &hurin.code("hurin")).code, Some(0));
+    assert_eq!(enrol(&mine, &morwen, &morwen.code("morwen")).code, Some(0));
+    // It is enrolled anew by someone else; the first controller has not heard of it.
+    assert_eq!(enrol(&theirs, &hurin, &hurin.code("hurin")).code, Some(0));
+    let outcome = mine.run(&plan(&hurin, &morwen), &[]);
+    assert_eq!(outcome.code, Some(5), "{outcome:?}");
+    assert!(outcome.stderr.contains("host hurin: cannot reach the agent"), "{outcome:?}");
+    assert!(!mine.latest().join("results.json").exists());
+}
+
+#[test]
+fn an_agent_that_is_gone_is_named_with_its_host() {
+    let sandbox = Sandbox::new();
+    let (hurin, morwen) =
+        (Installed::start(&sandbox, "hurin", "127.0.0.2"), Installed::start(&sandbox, "morwen", "127.0.0.3"));
+    for (agent, name) in [(&hurin, "hurin"), (&morwen, "morwen")] {
+        assert_eq!(enrol(&sandbox, agent, &agent.code(name)).code, Some(0));
+    }
+    let plan = plan(&hurin, &morwen);
+    drop(morwen);
+    let outcome = sandbox.run(&plan, &[]);
+    assert_eq!(outcome.code, Some(5), "{outcome:?}");
+    assert!(outcome.stderr.contains("host morwen: cannot reach the agent at 127.0.0.3"), "{outcome:?}");
+}

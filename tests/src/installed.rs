@@ -1,0 +1,76 @@
+//! An agent as it is installed on a host: it waits for a controller, and for a code.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use crate::Sandbox;
+use crate::sandbox::binaries;
+
+/// A running `rpycbench-agent serve`; it ends when this is dropped.
+pub struct Installed {
+    child: Child,
+    state: PathBuf,
+    /// Where it listens.
+    pub address: String,
+}
+
+impl Installed {
+    /// Starts an agent on a loopback address of its own, which stands for a host of its own.
+    ///
+    /// # Panics
+    /// When it does not listen.
+    pub fn start(sandbox: &Sandbox, name: &str, address: &str) -> Self {
+        let state = sandbox.path().join(name);
+        std::fs::create_dir(&state).expect("a state folder");
+        let shared = sandbox.path().join("home/agent/environments");
+        std::fs::create_dir_all(&shared).expect("the shared environments");
+        std::os::unix::fs::symlink(shared, state.join("environments")).expect("the shared environments can be linked");
+        let mut child = Command::new(binaries().join("rpycbench-agent"))
+            .args(["serve", "--listen", &format!("{address}:0"), "--state"])
+            .arg(&state)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the agent starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().expect("a pipe")).read_line(&mut line).expect("the agent says something");
+        let address =
+            line.split_whitespace().find(|word| word.starts_with(address)).unwrap_or_else(|| panic!("{line:?}"));
+        Self { address: address.trim_end_matches(',').to_owned(), child, state }
+    }
+
+    /// A new code, as its administrator gets it.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn code(&self, name: &str) -> String {
+        let output = Command::new(binaries().join("rpycbench-agent"))
+            .args(["enrol-code", "--name", name, "--state"])
+            .arg(&self.state)
+            .output()
+            .expect("the agent starts");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Makes the code that is out one of ten minutes ago.
+    ///
+    /// # Panics
+    /// When no code is out.
+    pub fn let_the_code_expire(&self) {
+        let path = self.state.join("enrol-code.json");
+        let text = std::fs::read_to_string(&path).expect("a code is out");
+        let mut code: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let expires = code["expires_unix_s"].as_u64().expect("a time");
+        code["expires_unix_s"] = (expires - 600).into();
+        std::fs::write(&path, code.to_string()).expect("the code can be written");
+    }
+}
+
+impl Drop for Installed {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}

@@ -13,3 +13,4 @@ mod enrol;
 mod processes;
 mod run;
 mod tls;
+mod traces;

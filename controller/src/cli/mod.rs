@@ -79,8 +79,11 @@ enum Command {
     },
     /// Show the agents that were enrolled.
     Agents {
+        /// What to show; default: list.
+        #[command(subcommand)]
+        command: Option<AgentsCommand>,
         /// One JSON object a line.
-        #[arg(long)]
+        #[arg(long, global = true)]
         json: bool,
     },
     /// Print completions for a shell.
@@ -88,6 +91,13 @@ enum Command {
         /// The shell.
         shell: Shell,
     },
+}
+
+/// What `agents` can do.
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum AgentsCommand {
+    /// Every agent that was enrolled, with its address and how long its certificate is good.
+    List,
 }
 
 /// What `report` can make.
@@ -109,7 +119,7 @@ pub fn main() -> ExitCode {
         Command::Check { plan } => Plan::load(&plan).map_err(Error::from).map(|(plan, _)| say(&check::describe(&plan))),
         Command::Report { run_dir, format } => make_report(&run_dir, &format).map(|report| say(&report)),
         Command::Enrol { address, code, ssh } => enrol(address, code, ssh),
-        Command::Agents { json } => agents(json),
+        Command::Agents { command: None | Some(AgentsCommand::List), json } => agents(json),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "rpycbench-controller", &mut std::io::stdout());
             Ok(())

@@ -15,6 +15,7 @@ mod cpu_time;
 pub mod drive;
 pub mod enrolment;
 mod host;
+mod ping;
 mod placement;
 pub mod python;
 pub mod run;

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::drive::{self, Drive};
+use crate::ping::{self, RoundTrips};
 use crate::python::environment::{Environment, EnvironmentError, Step};
 use crate::serve::{self, Serve};
 
@@ -48,7 +49,15 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), RunError> {
     tokio::pin!(commands);
-    let mut run = Run { state, events, environment: None, cells: HashMap::new(), tasks: JoinSet::new(), opened: false };
+    let mut run = Run {
+        state,
+        events,
+        environment: None,
+        cells: HashMap::new(),
+        tasks: JoinSet::new(),
+        echoes: JoinSet::new(),
+        opened: false,
+    };
     let outcome = loop {
         tokio::select! {
             command = commands.next() => match command {
@@ -69,12 +78,19 @@ pub async fn run(
     outcome
 }
 
+/// A failure that belongs to no cell.
+fn whole_run(phase: &str, reason: String) -> Event {
+    Event::Failed(Failure { cell: None, phase: phase.to_owned(), reason, exit: None })
+}
+
 struct Run {
     state: PathBuf,
     events: mpsc::Sender<Event>,
     environment: Option<Environment>,
     cells: HashMap<CellId, Cell>,
     tasks: JoinSet<Ended>,
+    /// They end with the run.
+    echoes: JoinSet<()>,
     opened: bool,
 }
 
@@ -94,6 +110,7 @@ struct Cell {
 /// A task of the run that is over.
 enum Ended {
     Prepared(Result<Environment, EnvironmentError>),
+    Pinged(SocketAddr, std::io::Result<RoundTrips>),
     Server(CellId, Exit),
     Driver(CellId, Exit),
 }
@@ -118,6 +135,23 @@ impl Run {
                         drop(events.try_send(Event::Preparing { what, done, total }));
                     };
                     Ended::Prepared(Environment::prepare(&state, &stacks, progress).await)
+                });
+            }
+            Command::Echo { address } => match ping::bind(address).await {
+                Ok(socket) => {
+                    let bound = socket.local_addr().unwrap_or_else(|_| (address, 0).into());
+                    self.echoes.spawn(ping::echo(socket));
+                    self.send(Event::Echoing { address: bound }).await;
+                }
+                Err(error) => {
+                    let reason = format!("cannot bind {address}: {error}; name an address of this host in serve_on");
+                    self.send(whole_run("echo", reason)).await;
+                }
+            },
+            Command::Ping { target, count } => {
+                self.tasks.spawn(async move {
+                    let trips = tokio::task::spawn_blocking(move || ping::ping(target, count)).await;
+                    Ended::Pinged(target, trips.map_err(std::io::Error::other).and_then(|trips| trips))
                 });
             }
             Command::Serve { cell, server, address, placement } => {
@@ -173,10 +207,12 @@ impl Run {
                 self.environment = Some(environment);
                 self.send(Event::Prepared(facts)).await;
             }
-            Ended::Prepared(Err(error)) => {
-                let failure =
-                    Failure { cell: None, phase: "prepare".to_owned(), reason: error.to_string(), exit: None };
-                self.send(Event::Failed(failure)).await;
+            Ended::Prepared(Err(error)) => self.send(whole_run("prepare", error.to_string())).await,
+            Ended::Pinged(target, Ok(RoundTrips { ns, lost })) => {
+                self.send(Event::Pinged { target, round_trip_ns: ns, lost }).await;
+            }
+            Ended::Pinged(target, Err(error)) => {
+                self.send(whole_run("ping", format!("cannot send to {target}: {error}"))).await;
             }
             Ended::Server(cell, exit) => {
                 let entered = self.cells.entry(cell).or_default();

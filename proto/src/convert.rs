@@ -53,6 +53,10 @@ impl From<Command> for pb::Command {
             Command::Prepare { stacks } => Kind::Prepare(pb::Prepare {
                 stacks: stacks.into_iter().map(|stack| pb::Stack::from(stack).into()).collect(),
             }),
+            Command::Echo { address } => Kind::Echo(pb::Echo { address: address.to_string() }),
+            Command::Ping { target, count } => {
+                Kind::Ping(pb::Ping { address: target.ip().to_string(), port: target.port().into(), count })
+            }
             Command::Serve { cell, server, address, placement } => Kind::Serve(pb::Serve {
                 cell,
                 server: Some(server.into()),
@@ -84,6 +88,11 @@ impl TryFrom<pb::Command> for Command {
             Kind::Prepare(prepare) => {
                 Self::Prepare { stacks: prepare.stacks.into_iter().map(stack).collect::<Result<_, _>>()? }
             }
+            Kind::Echo(echo) => Self::Echo { address: address("echo.address", &echo.address)? },
+            Kind::Ping(ping) => Self::Ping {
+                target: SocketAddr::new(address("ping.address", &ping.address)?, port("ping.port", ping.port)?),
+                count: ping.count,
+            },
             Kind::Serve(serve) => Self::Serve {
                 cell: serve.cell,
                 server: serve.server.ok_or_else(|| missing("serve.server"))?.try_into()?,
@@ -114,6 +123,15 @@ impl From<Event> for pb::Event {
             Event::Opened { epoch_ns } => Kind::Opened(pb::Opened { epoch_ns }),
             Event::Preparing { what, done, total } => Kind::Preparing(pb::Preparing { what, done, total }),
             Event::Prepared(facts) => Kind::Prepared(facts.into()),
+            Event::Echoing { address } => {
+                Kind::Echoing(pb::Echoing { address: address.ip().to_string(), port: address.port().into() })
+            }
+            Event::Pinged { target, round_trip_ns, lost } => Kind::Pinged(pb::Pinged {
+                address: target.ip().to_string(),
+                port: target.port().into(),
+                round_trip_ns,
+                lost,
+            }),
             Event::Serving { cell, address, pinned, startup_ns } => Kind::Serving(pb::Serving {
                 cell,
                 address: address.ip().to_string(),
@@ -161,6 +179,17 @@ impl TryFrom<pb::Event> for Event {
             Kind::Opened(pb::Opened { epoch_ns }) => Self::Opened { epoch_ns },
             Kind::Preparing(pb::Preparing { what, done, total }) => Self::Preparing { what, done, total },
             Kind::Prepared(facts) => Self::Prepared(facts.into()),
+            Kind::Echoing(echoing) => Self::Echoing {
+                address: SocketAddr::new(
+                    address("echoing.address", &echoing.address)?,
+                    port("echoing.port", echoing.port)?,
+                ),
+            },
+            Kind::Pinged(pinged) => Self::Pinged {
+                target: SocketAddr::new(address("pinged.address", &pinged.address)?, port("pinged.port", pinged.port)?),
+                round_trip_ns: pinged.round_trip_ns,
+                lost: pinged.lost,
+            },
             Kind::Serving(serving) => Self::Serving {
                 cell: serving.cell,
                 address: SocketAddr::new(

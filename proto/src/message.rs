@@ -23,6 +23,18 @@ pub enum Command {
         /// The families needed by any cell.
         stacks: Vec<Stack>,
     },
+    /// Answers datagrams until the run ends.
+    Echo {
+        /// The address of this host to bind.
+        address: IpAddr,
+    },
+    /// Measures the network alone.
+    Ping {
+        /// An address that is echoing.
+        target: SocketAddr,
+        /// Datagrams, one after the other.
+        count: u32,
+    },
     /// Starts a server under test.
     Serve {
         /// The cell.
@@ -78,6 +90,20 @@ pub enum Event {
     },
     /// The Python environment is there.
     Prepared(PythonFacts),
+    /// Datagrams are answered.
+    Echoing {
+        /// Where.
+        address: SocketAddr,
+    },
+    /// The network was measured.
+    Pinged {
+        /// Against whom.
+        target: SocketAddr,
+        /// Round trips of 64 bytes in the order they were sent, without those that were lost.
+        round_trip_ns: Vec<i64>,
+        /// Datagrams without an answer.
+        lost: u32,
+    },
     /// A server under test answers.
     Serving {
         /// The cell.

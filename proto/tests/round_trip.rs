@@ -56,6 +56,9 @@ fn command() -> impl Strategy<Value = Command> {
         any::<(u32, IpAddr, u16)>()
             .prop_map(|(cell, address, port)| Command::Drive { cell, target: SocketAddr::new(address, port) }),
         any::<u32>().prop_map(|cell| Command::Stop { cell }),
+        any::<IpAddr>().prop_map(|address| Command::Echo { address }),
+        any::<(IpAddr, u16, u32)>()
+            .prop_map(|(address, port, count)| Command::Ping { target: SocketAddr::new(address, port), count }),
     ]
 }
 
@@ -112,6 +115,12 @@ fn event() -> impl Strategy<Value = Event> {
             Event::Serving { cell, address: SocketAddr::new(address, port), pinned, startup_ns }
         }),
         (any::<u32>(), pinned()).prop_map(|(cell, pinned)| Event::Armed { cell, pinned }),
+        any::<(IpAddr, u16)>().prop_map(|(address, port)| Event::Echoing { address: SocketAddr::new(address, port) }),
+        any::<(IpAddr, u16, Vec<i64>, u32)>().prop_map(|(address, port, round_trip_ns, lost)| Event::Pinged {
+            target: SocketAddr::new(address, port),
+            round_trip_ns,
+            lost
+        }),
         any::<(u32, u64, u64, Vec<u8>, u64, u64, i64)>().prop_map(|(cell, done, failed, v2, below, above, largest)| {
             Event::Progress { cell, done, failed, histogram: HistogramParts { v2, below, above, largest } }
         }),

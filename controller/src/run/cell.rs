@@ -1,6 +1,6 @@
 //! One cell: start both roles, let the load go, keep the samples, stop both roles.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rpycbench_measure::RunningHistogram;
@@ -102,8 +102,7 @@ impl Run<'_> {
         let serve = Command::Serve {
             cell: cell.id,
             server: named.server,
-            // A topology of one host is about that host alone, not about its network card.
-            address: if client == server { Ipv4Addr::LOCALHOST.into() } else { plan.hosts[server].serve_on },
+            address: self.serve_address(cell.topology),
             placement: plan.placement,
         };
         let arm = Command::Arm {
@@ -117,7 +116,7 @@ impl Run<'_> {
         self.send(client, arm).await;
     }
 
-    async fn send(&self, host: usize, command: Command) {
+    pub(super) async fn send(&self, host: usize, command: Command) {
         if let Some(session) = self.sessions.get(&host) {
             session.send(command).await;
         }
@@ -145,10 +144,8 @@ impl Run<'_> {
 
     /// Enters, once for each host, that a placement was not possible there.
     fn warn_of_placement(&mut self, host: usize, note: &str) {
-        let message = format!("placement on {}: {note}", self.settings.plan.hosts[host].name);
-        if !note.is_empty() && !self.manifest.warnings.contains(&message) {
-            self.reporter.tell(&RunEvent::Warning { message: message.clone() });
-            self.manifest.warnings.push(message);
+        if !note.is_empty() {
+            self.warn(format!("placement on {}: {note}", self.settings.plan.hosts[host].name));
         }
     }
 

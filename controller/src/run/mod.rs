@@ -1,6 +1,7 @@
 //! A run: the controller's side of the state machine drawn in `agent.proto`, and its only `select!`.
 
 mod cell;
+mod network;
 mod record;
 
 use std::collections::HashMap;
@@ -97,7 +98,7 @@ pub(crate) enum RunError {
         reason: String,
     },
     /// The disk failed after cells had been kept.
-    #[error("{source}; the cells before it are kept in {}", .folder.display())]
+    #[error("{source}; the cells before it are kept in {}; free some space there or name another folder in --out, then run again", .folder.display())]
     Cut {
         /// What went wrong.
         source: Box<Self>,
@@ -269,7 +270,17 @@ impl Run<'_> {
             record::host(&mut self.manifest, &agent, &session.facts);
             self.sessions.insert(number, session);
         }
-        self.prepare().await
+        self.prepare().await?;
+        self.ping_all().await?;
+        Ok(self.folder.save(&self.manifest)?)
+    }
+
+    /// Enters, once, something that a reader of the results should know.
+    fn warn(&mut self, message: String) {
+        if !self.manifest.warnings.contains(&message) {
+            self.reporter.tell(&RunEvent::Warning { message: message.clone() });
+            self.manifest.warnings.push(message);
+        }
     }
 
     async fn prepare(&mut self) -> Result<(), RunError> {
@@ -307,7 +318,7 @@ impl Run<'_> {
                 }
             }
         }
-        Ok(self.folder.save(&self.manifest)?)
+        Ok(())
     }
 
     fn not_ready(&self, number: usize, reason: String) -> RunError {

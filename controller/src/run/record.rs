@@ -1,8 +1,10 @@
 //! What a run enters into its manifest.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use jiff::Timestamp;
+use rpycbench_measure::statistics::quantile::linear;
 use rpycbench_measure::{Call, ClientModel, Workload};
 use rpycbench_proto::message::{Exit, HostFacts, PythonFacts};
 use sha2::{Digest, Sha256};
@@ -11,7 +13,8 @@ use super::Settings;
 use crate::plan::{Cell, DRIVER, NamedWorkload, Plan};
 use crate::session::Agent;
 use crate::store::manifest::{
-    CellRecord, CellStatus, ExitRecord, HostRecord, Manifest, SCHEMA, ServerRecord, TopologyRecord, WorkloadRecord,
+    CellRecord, CellStatus, ExitRecord, HostRecord, Manifest, PingRecord, SCHEMA, ServerRecord, TopologyRecord,
+    WorkloadRecord,
 };
 
 /// The manifest of a run that is about to begin.
@@ -40,6 +43,7 @@ pub(super) fn manifest(settings: &Settings, run_id: &str, now: Timestamp) -> Man
                 baseline: topology.baseline.map(|baseline| plan.topologies[baseline].name.clone()),
             })
             .collect(),
+        pings: Vec::new(),
         servers: plan
             .servers
             .iter()
@@ -108,6 +112,28 @@ pub(super) fn python(manifest: &mut Manifest, host: &str, facts: PythonFacts) {
         record.python_implementation = facts.implementation;
         record.packages = facts.packages;
     }
+}
+
+/// Enters what a ping over a topology gave.
+pub(super) fn ping(
+    manifest: &mut Manifest,
+    topology: String,
+    target: SocketAddr,
+    mut round_trip_ns: Vec<i64>,
+    lost: u32,
+) {
+    round_trip_ns.sort_unstable();
+    let at = |q: f64| linear(&round_trip_ns, q);
+    manifest.pings.push(PingRecord {
+        topology,
+        address: target.ip().to_string(),
+        count: round_trip_ns.len().try_into().unwrap_or(u32::MAX),
+        lost,
+        min_ns: at(0.0),
+        p50_ns: at(0.5),
+        p99_ns: at(0.99),
+        max_ns: at(1.0),
+    });
 }
 
 /// A cell that has not begun.

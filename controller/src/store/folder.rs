@@ -10,7 +10,7 @@ use super::manifest::Manifest;
 
 /// A file of the run folder could not be written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write {}: {source}{}", .path.display(), if .source.kind() == io::ErrorKind::StorageFull { "; free some space and run again" } else { "" })]
+#[error("cannot write {}: {source}", .path.display())]
 pub struct FolderError {
     /// The file.
     pub path: PathBuf,

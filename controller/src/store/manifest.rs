@@ -34,6 +34,9 @@ pub struct Manifest {
     pub hosts: BTreeMap<String, HostRecord>,
     /// In the plan's order.
     pub topologies: Vec<TopologyRecord>,
+    /// The network alone, of every pair of hosts that has a topology.
+    #[serde(default)]
+    pub pings: Vec<PingRecord>,
     /// In the plan's order.
     pub servers: Vec<ServerRecord>,
     /// In the plan's order.
@@ -91,6 +94,27 @@ pub struct TopologyRecord {
     pub server: String,
     /// The topology its differences are taken against.
     pub baseline: Option<String>,
+}
+
+/// Round trips of single UDP datagrams of 64 bytes, measured by the agents before the first cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PingRecord {
+    /// The topology's name.
+    pub topology: String,
+    /// The address that answered.
+    pub address: String,
+    /// Datagrams that were answered.
+    pub count: u32,
+    /// Datagrams that were not.
+    pub lost: u32,
+    /// Shortest.
+    pub min_ns: Option<f64>,
+    /// Median.
+    pub p50_ns: Option<f64>,
+    /// 99th percentile.
+    pub p99_ns: Option<f64>,
+    /// Longest.
+    pub max_ns: Option<f64>,
 }
 
 /// A server of the plan.

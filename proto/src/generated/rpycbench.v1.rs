@@ -39,7 +39,7 @@ pub struct HostFacts {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Command {
-    #[prost(oneof = "command::Kind", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "command::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
     pub kind: ::core::option::Option<command::Kind>,
 }
 /// Nested message and enum types in `Command`.
@@ -58,11 +58,15 @@ pub mod command {
         Drive(super::Drive),
         #[prost(message, tag = "6")]
         Stop(super::Stop),
+        #[prost(message, tag = "7")]
+        Echo(super::Echo),
+        #[prost(message, tag = "8")]
+        Ping(super::Ping),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Event {
-    #[prost(oneof = "event::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
+    #[prost(oneof = "event::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
     pub kind: ::core::option::Option<event::Kind>,
 }
 /// Nested message and enum types in `Event`.
@@ -89,6 +93,10 @@ pub mod event {
         Stopped(super::Stopped),
         #[prost(message, tag = "10")]
         Failed(super::Failed),
+        #[prost(message, tag = "11")]
+        Echoing(super::Echoing),
+        #[prost(message, tag = "12")]
+        Pinged(super::Pinged),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -132,6 +140,41 @@ pub struct Prepared {
     /// False where an environment of the same lock was there already.
     #[prost(bool, tag = "4")]
     pub built: bool,
+}
+/// Answers every datagram on a free UDP port of that address with itself, until the run ends.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Echo {
+    #[prost(string, tag = "1")]
+    pub address: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Echoing {
+    #[prost(string, tag = "1")]
+    pub address: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub port: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Ping {
+    #[prost(string, tag = "1")]
+    pub address: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub port: u32,
+    #[prost(uint32, tag = "3")]
+    pub count: u32,
+}
+/// Round trips of datagrams of 64 bytes, one after the other, from before the send to after the receive.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Pinged {
+    #[prost(string, tag = "1")]
+    pub address: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub port: u32,
+    /// In the order they were sent; those without an answer are not in it.
+    #[prost(int64, repeated, tag = "3")]
+    pub round_trip_ns: ::prost::alloc::vec::Vec<i64>,
+    #[prost(uint32, tag = "4")]
+    pub lost: u32,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RpycServer {

@@ -80,7 +80,8 @@ impl Namespace {
             }
             ip.wait_with_output()
         };
-        let failed = |why: &str| Unavailable(format!("`ip` failed: {} (it was told: {})", one_line(why), one_line(batch)));
+        let failed =
+            |why: &str| Unavailable(format!("`ip` failed: {} (it was told: {})", one_line(why), one_line(batch)));
         let output = self.within(run).and_then(|ran| ran).map_err(|error| failed(&error.to_string()))?;
         if output.status.success() { Ok(()) } else { Err(failed(&String::from_utf8_lossy(&output.stderr))) }
     }

@@ -60,7 +60,9 @@ impl Switch {
             switch.routes.insert(*from, Arc::clone(&routes));
             let (device, stopped) = (Arc::clone(device), stopped.try_clone()?);
             let name = format!("lan {}>", from.octets()[3]);
-            switch.threads.push(std::thread::Builder::new().name(name).spawn(move || read(&device, &stopped, &routes))?);
+            switch
+                .threads
+                .push(std::thread::Builder::new().name(name).spawn(move || read(&device, &stopped, &routes))?);
         }
         Ok(switch)
     }

@@ -1,0 +1,68 @@
+//! The network alone, before the first cell: how long a datagram takes there and back over each topology.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+
+use rpycbench_proto::message::Failure;
+use rpycbench_proto::{Command, Event};
+
+use super::{Heed, Next, Run, RunError, record};
+use crate::session::FromAgent;
+
+/// Enough for a 99th percentile of sorts; a tenth of a second on a local network.
+const PINGS: u32 = 200;
+
+impl Run<'_> {
+    /// The address that the servers of a topology bind: loopback where one host plays both roles, for a topology of one host
+    /// is about that host alone, not about its network card.
+    pub(super) fn serve_address(&self, topology: usize) -> IpAddr {
+        let plan = &self.settings.plan;
+        let topology = &plan.topologies[topology];
+        if topology.client == topology.server {
+            Ipv4Addr::LOCALHOST.into()
+        } else {
+            plan.hosts[topology.server].serve_on
+        }
+    }
+
+    /// Pings over every topology that has a cell, one after the other.
+    ///
+    /// # Errors
+    /// When a host cannot answer or send at all; datagrams that are lost are counted.
+    pub(super) async fn ping_all(&mut self) -> Result<(), RunError> {
+        let topologies: BTreeSet<usize> = self.settings.cells.iter().map(|cell| cell.topology).collect();
+        for topology in topologies {
+            let (client, server) = {
+                let topology = &self.settings.plan.topologies[topology];
+                (topology.client, topology.server)
+            };
+            self.send(server, Command::Echo { address: self.serve_address(topology) }).await;
+            let Event::Echoing { address } = self.answer().await? else { continue };
+            self.send(client, Command::Ping { target: address, count: PINGS }).await;
+            let Event::Pinged { target, round_trip_ns, lost } = self.answer().await? else { continue };
+            let name = self.settings.plan.topologies[topology].name.clone();
+            if lost > 0 {
+                let all = u64::from(lost) + round_trip_ns.len() as u64;
+                self.warn(format!("{lost} of {all} datagrams over {name} were lost before the first cell"));
+            }
+            record::ping(&mut self.manifest, name, target, round_trip_ns, lost);
+        }
+        Ok(())
+    }
+
+    async fn answer(&mut self) -> Result<Event, RunError> {
+        loop {
+            match self.next(Heed::Drain).await {
+                Next::Tick => {}
+                Next::Drain => return Err(RunError::Interrupted),
+                Next::From(host, FromAgent::Lost(reason)) => return Err(self.not_ready(host, reason)),
+                Next::From(host, FromAgent::Event(event)) => match *event {
+                    Event::Failed(Failure { phase, reason, .. }) => {
+                        return Err(self.not_ready(host, format!("{phase}: {reason}")));
+                    }
+                    event => return Ok(event),
+                },
+            }
+        }
+    }
+}

@@ -107,12 +107,24 @@ pub enum SamplesError {
 /// Writes the samples of one cell.
 pub struct SamplesWriter {
     path: PathBuf,
-    part: PathBuf,
+    part: Part,
     key: CellKey,
     block: i32,
     file: SerializedFileWriter<File>,
     rows: Rows,
     written: u64,
+}
+
+/// A file under its temporary name. One that never gets its own is removed: on a full disk it only takes up more of it.
+struct Part {
+    path: PathBuf,
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // Not there any more where it was given its own name.
+        drop(fs::remove_file(&self.path));
+    }
 }
 
 impl SamplesWriter {
@@ -123,14 +135,17 @@ impl SamplesWriter {
     /// When that cannot be made.
     pub fn create(path: &Path, key: CellKey) -> Result<Self, SamplesError> {
         let path = path.to_path_buf();
-        let part = with_suffix(&path, ".part");
+        let part = Part { path: with_suffix(&path, ".part") };
         let block = i32::try_from(key.block).map_err(|_| SamplesError::Batch {
             path: path.clone(),
             what: format!("block {} is too large", key.block),
         })?;
-        let file =
-            File::create(&part).map_err(|source| SamplesError::Io { action: "create", path: part.clone(), source })?;
-        let file = writer(file).map_err(|source| SamplesError::Parquet { path: part.clone(), source })?;
+        let file = File::create(&part.path).map_err(|source| SamplesError::Io {
+            action: "create",
+            path: part.path.clone(),
+            source,
+        })?;
+        let file = writer(file).map_err(|source| SamplesError::Parquet { path: part.path.clone(), source })?;
         Ok(Self { path, part, key, block, file, rows: Rows::default(), written: 0 })
     }
 
@@ -158,12 +173,12 @@ impl SamplesWriter {
     /// When it cannot be written; there is no file of that name then.
     pub fn finish(mut self) -> Result<u64, SamplesError> {
         self.flush()?;
-        self.file.finish().map_err(|source| SamplesError::Parquet { path: self.part.clone(), source })?;
+        self.file.finish().map_err(|source| SamplesError::Parquet { path: self.part.path.clone(), source })?;
         let sync = |action, path: &Path, result: io::Result<()>| {
             result.map_err(|source| SamplesError::Io { action, path: path.to_path_buf(), source })
         };
-        sync("flush", &self.part, self.file.inner().sync_all())?;
-        sync("name", &self.path, fs::rename(&self.part, &self.path))?;
+        sync("flush", &self.part.path, self.file.inner().sync_all())?;
+        sync("name", &self.path, fs::rename(&self.part.path, &self.path))?;
         if let Some(folder) = self.path.parent() {
             sync("flush", folder, sync_folder(folder))?;
         }
@@ -197,7 +212,7 @@ impl SamplesWriter {
             rows.write(&self.key, self.block, &mut group)?;
             group.close().map(drop)
         };
-        write().map_err(|source| SamplesError::Parquet { path: self.part.clone(), source })
+        write().map_err(|source| SamplesError::Parquet { path: self.part.path.clone(), source })
     }
 }
 

@@ -1,14 +1,16 @@
 # `make` lists what there is. README explains `run` and `test`.
 .DEFAULT_GOAL := help
-.PHONY: help run build test check bench proto lock fmt clean
+.PHONY: help run build test check bench lab install uninstall deb proto lock fmt clean
 
 PLAN ?= deploy/plans/localhost.toml
 TOOLS := target/tools
 PYTHON := agent/python
 VENV := $(TOOLS)/python/bin
+PREFIX ?= /usr/local
+UNITS := $(PREFIX)/lib/systemd/system
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## build, run $(PLAN) on this host, and say where the report is
 	target/release/rpycbench-controller run $(PLAN)
@@ -31,6 +33,32 @@ check: $(TOOLS)/python.made $(TOOLS)/bin/cargo-deny ## format, lints, licences, 
 bench: build $(TOOLS)/python.made ## the project's own figures: ratios against peers, one table
 	cargo build --release -p rpycbench-tests
 	target/release/rpycbench-bench --python $(VENV)/python
+
+lab: build ## a shell on turin in a virtual LAN with an agent on hurin (root); LAB="--delay 300us" adds to each packet
+	cargo build --release -p rpycbench-tests --bin rpycbench-lab
+	target/release/rpycbench-lab $(LAB)
+
+install: ## install what was built below $(DESTDIR)$(PREFIX): programs, completions, the agent's unit where systemd is
+	@test -x target/release/rpycbench-agent || { echo "nothing built yet: make build, as yourself" >&2; exit 1; }
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin target/release/rpycbench-controller target/release/rpycbench-agent
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,bash-completion/completions zsh/site-functions fish/vendor_completions.d)
+	target/release/rpycbench-controller completions bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rpycbench-controller
+	target/release/rpycbench-controller completions zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rpycbench-controller
+	target/release/rpycbench-controller completions fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/rpycbench-controller.fish
+	if command -v systemctl >/dev/null; then \
+		install -d $(DESTDIR)$(UNITS) && \
+		sed 's|/usr/bin/rpycbench-agent|$(PREFIX)/bin/rpycbench-agent|; s|/usr/share/doc/rpycbench-agent|$(CURDIR)/deploy|' \
+			deploy/systemd/rpycbench-agent.service >$(DESTDIR)$(UNITS)/rpycbench-agent.service && \
+		{ test -e $(DESTDIR)/etc/default/rpycbench-agent || \
+			install -D -m 644 deploy/debian/rpycbench-agent.default $(DESTDIR)/etc/default/rpycbench-agent; }; fi
+
+uninstall: ## remove what `make install` installed; settings and state stay
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/rpycbench-controller bin/rpycbench-agent \
+		share/bash-completion/completions/rpycbench-controller share/zsh/site-functions/_rpycbench-controller \
+		share/fish/vendor_completions.d/rpycbench-controller.fish lib/systemd/system/rpycbench-agent.service)
+
+deb: build $(TOOLS)/bin/cargo-deb ## the agent as a Debian package, in target/debian
+	$(TOOLS)/bin/cargo-deb -p rpycbench-agent --no-build --locked
 
 proto: ## write proto/src/generated from the .proto files
 	cargo run -q -p rpycbench-proto-generate
@@ -57,3 +85,6 @@ $(TOOLS)/python.made: $(wildcard $(PYTHON)/requirements/*.txt)
 
 $(TOOLS)/bin/cargo-deny:
 	cargo install -q --locked --root $(TOOLS) cargo-deny@0.20.2
+
+$(TOOLS)/bin/cargo-deb:
+	cargo install -q --locked --root $(TOOLS) cargo-deb@3.8.0

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::accept::Doors;
 use crate::child::{exec, keeper};
 use crate::enrolment::EnrolmentService;
 use crate::service::AgentService;
-use crate::{accept, host};
+use crate::{accept, doctor, host};
 
 /// The contract's port, on loopback: an agent that others shall reach is told its address.
 const DEFAULT_LISTEN: &str = "127.0.0.1:7443";
@@ -53,6 +53,12 @@ enum Command {
         /// What controllers shall call this agent; default: the host's name.
         #[arg(long)]
         name: Option<String>,
+    },
+    /// Say what this host can and cannot do for a measurement, and how to mend it.
+    Doctor {
+        /// Where keys and environments are kept.
+        #[arg(long, value_name = "DIR")]
+        state: Option<PathBuf>,
     },
     /// Serve the controller that started this process, until its stdin ends. Used by `rpycbench-controller run`.
     #[command(hide = true)]
@@ -103,6 +109,11 @@ pub fn main() -> ExitCode {
         Command::Child { state, otlp } => child(state, otlp),
         Command::Serve { listen, state, otlp } => serve(listen, state, otlp),
         Command::EnrolCode { state, name } => enrol_code(state, name),
+        // A finding is not an error: it has its own way out.
+        Command::Doctor { state } => match state_folder(state) {
+            Ok(state) => return doctor(&state),
+            Err(error) => Err(error),
+        },
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -166,6 +177,14 @@ fn enrol_code(state: Option<PathBuf>, name: Option<String>) -> Result<(), BoxErr
     let name = name.map_or_else(|| agent_name(&host::facts().hostname), Ok)?;
     let code = AgentState::open(&state_folder(state)?)?.put_code_out(&agent_name(&name)?)?;
     say(&code.to_string())
+}
+
+/// Prints what there is to know about this host; a failure where a run would be one.
+fn doctor(state: &Path) -> ExitCode {
+    let findings = doctor::examine(state);
+    // Nobody may be left to read it, and the exit code still says the worst.
+    drop(std::io::stdout().write_all(doctor::render(&findings).as_bytes()));
+    if doctor::worst(&findings) == doctor::Level::Bad { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 /// A host's name as an agent's: its first label, lower case.

@@ -12,6 +12,7 @@ pub mod child;
 pub mod cli;
 mod clock;
 mod cpu_time;
+pub mod doctor;
 pub mod drive;
 pub mod enrolment;
 mod host;

@@ -39,7 +39,7 @@ fn choose(role: Role, placement: Placement, cores: &[Vec<u32>]) -> Pinned {
 }
 
 /// The CPUs this process may use, grouped by physical core: two threads of one core are not separate CPUs.
-fn cores() -> Vec<Vec<u32>> {
+pub(crate) fn cores() -> Vec<Vec<u32>> {
     let Ok(allowed) = sched_getaffinity(Pid::from_raw(0)) else { return Vec::new() };
     let allowed: Vec<u32> = (0..CpuSet::count())
         .filter(|&cpu| allowed.is_set(cpu) == Ok(true))

@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -39,14 +40,29 @@ pub(crate) fn load<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, FileEr
 
 /// Writes a JSON file that only its owner may read. A reader finds the old content or the new, also after a crash.
 pub(crate) fn save(path: &Path, value: &impl Serialize) -> Result<(), FileError> {
+    write(path, value, |aside| fs::rename(aside, path))
+}
+
+/// Like [`save`], but leaves a file alone that is there already.
+pub(crate) fn save_first(path: &Path, value: &impl Serialize) -> Result<(), FileError> {
+    write(path, value, |aside| match fs::hard_link(aside, path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => fs::remove_file(aside),
+    })
+}
+
+/// Writes aside and lets `place` bring it to its place.
+fn write(path: &Path, value: &impl Serialize, place: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), FileError> {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
     let refused = failed("write", path);
     let text = serde_json::to_vec_pretty(value).map_err(|error| refused(error.into()))?;
-    let aside = path.with_extension(format!("{}.part", std::process::id()));
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let aside = path.with_extension(format!("{}-{number}.part", std::process::id()));
     let write = || {
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
         file.write_all(&text)?;
         file.sync_all()?;
-        fs::rename(&aside, path)?;
+        place(&aside)?;
         path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
     };
     write().map_err(|error| {

@@ -57,8 +57,9 @@ fn round_trips_are_those_of_each_call_shape() {
             (name, cell["round_trips_per_call"].as_f64().expect("a figure"))
         })
         .collect();
-    // Fetching the attribute and calling it; calling it; a TCP connection and a request.
-    assert_eq!(measured["rpyc-threaded threads"], 2.0);
+    // Fetching the attribute, calling it, and waiting behind the unanswered deletion of the method; calling it; a TCP
+    // connection and a request.
+    assert_eq!(measured["rpyc-threaded threads"], 3.0);
     assert_eq!(measured["rpyc-threaded bound"], 1.0);
     assert_eq!(measured["flask-threaded threads"], 2.0);
 }

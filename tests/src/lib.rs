@@ -4,6 +4,7 @@
 
 pub mod agent;
 pub mod installed;
+pub mod lan;
 pub mod patience;
 pub mod processes;
 pub mod sandbox;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,14 +28,17 @@ class RpycStack:
         self._round_trips_per_call = 0
 
     def prepare_calls(self) -> None:
-        """Count the requests that one call waits for."""
+        """Count the round trips that one call of a closed loop waits for."""
         connection = self.connect()
         alive = False
         try:
             call = shaped(connection, self._shape)
-            with synchronous_requests(connection) as requests:
+            with waits(connection) as counted:
+                # Two: what a call leaves unanswered holds back the next.
                 pong_size(call())
-            self._round_trips_per_call = len(requests)
+                first = counted.total
+                pong_size(call())
+            self._round_trips_per_call = counted.total - first
             alive = True
         finally:
             disconnect(connection, peer_answers=alive)
@@ -48,17 +52,17 @@ class RpycStack:
         return RpycConnection(self)
 
     def connect_round_trips(self) -> float:
-        """Open a connection and count the requests of making it ready, and 1 for TCP."""
+        """Open a connection and count the round trips of making it ready, and 1 for TCP."""
         connection = RpycConnection(self)
         alive = False
         try:
             connection.connect()
-            with synchronous_requests(connection.opened) as requests:
+            with waits(connection.opened) as counted:
                 connection.make_ready()
             alive = True
         finally:
             connection.close(peer_answers=alive)
-        return 1.0 + len(requests)
+        return 1.0 + counted.total
 
     def connect(self) -> Any:
         """Return an RPyC connection; RPyC sends nothing on it before it is used."""
@@ -141,24 +145,72 @@ def pong_size(reply: Any) -> int:
     raise WrongReply(f"wrong reply of type {type(reply).__name__}")
 
 
-@contextlib.contextmanager
-def synchronous_requests(connection: Any) -> Iterator[list[int]]:
-    """Collect the handler numbers of the requests whose answers are waited for meanwhile.
+class WatchedChannel:
+    """RPyC's channel, counting the writes that the kernel holds back.
 
-    Not among them: deletions of remote objects, which RPyC sends without waiting.
+    RPyC leaves Nagle's algorithm on (RFC 896): a small write that follows another without anything
+    received in between leaves only when the peer has acknowledged the first, a round trip later.
     """
-    handlers: list[int] = []
+
+    def __init__(self, channel: Any) -> None:
+        """Count from now on."""
+        self._channel = channel
+        self._nagle = not channel.stream.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        self._unanswered = False
+        self.held_back = 0
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the channel in everything else."""
+        return getattr(self._channel, name)
+
+    def send(self, data: Any) -> Any:
+        """Send as the channel does."""
+        self.held_back += self._nagle and self._unanswered
+        self._unanswered = True
+        return self._channel.send(data)
+
+    def recv(self) -> Any:
+        """Receive as the channel does."""
+        self._unanswered = False
+        return self._channel.recv()
+
+
+class Waits:
+    """How often a connection has waited for the network."""
+
+    def __init__(self, channel: WatchedChannel) -> None:
+        """Count from now on."""
+        self._channel = channel
+        self.requests = 0
+
+    @property
+    def total(self) -> int:
+        """Requests whose answers were waited for, and writes that were held back."""
+        return self.requests + self._channel.held_back
+
+
+@contextlib.contextmanager
+def waits(connection: Any) -> Iterator[Waits]:
+    """Count meanwhile how often `connection` waits for the network.
+
+    Not for deletions of remote objects, which RPyC sends without waiting; but what is sent right
+    after one is held back.
+    """
+    channel = connection._channel
+    counted = Waits(WatchedChannel(channel))
     original = connection.sync_request
 
-    def counted(handler: int, *args: Any) -> Any:
-        handlers.append(handler)
+    def sync_request(handler: int, *args: Any) -> Any:
+        counted.requests += 1
         return original(handler, *args)
 
-    connection.sync_request = counted
+    connection._channel = counted._channel
+    connection.sync_request = sync_request
     try:
-        yield handlers
+        yield counted
     finally:
         del connection.sync_request
+        connection._channel = channel
 
 
 def disconnect(connection: Any, *, peer_answers: bool) -> None:

@@ -52,7 +52,8 @@ class Closed(unittest.TestCase):
                         self.assertEqual(
                             driven["clients"], [{"errors": [], "connections_opened": 0}] * clients
                         )
-                        self.assertEqual(driven["round_trips_per_call"], 2.0)
+                        # Attribute, call, and a write held back behind the deletion of the method.
+                        self.assertEqual(driven["round_trips_per_call"], 3.0)
 
     def test_a_bound_method_takes_one_round_trip(self) -> None:
         for model in ("threads", "processes"):

@@ -21,7 +21,7 @@ const RPYC_LOCK: &str = include_str!("../../python/requirements/rpyc.txt");
 /// Everything needed for Flask and requests.
 const HTTP_LOCK: &str = include_str!("../../python/requirements/http.txt");
 /// The oldest interpreter the locks are made for.
-const OLDEST_PYTHON: (u32, u32) = (3, 10);
+pub(crate) const OLDEST_PYTHON: (u32, u32) = (3, 10);
 /// A sound environment holds this file, written last: what is in it.
 const COMPLETE: &str = "complete.json";
 
@@ -180,7 +180,7 @@ fn key(interpreter: &Path, version: &str, locks: &[(&str, &str)]) -> String {
     hex(&digest.finalize())[..16].to_owned()
 }
 
-fn find_program(name: &str) -> Option<PathBuf> {
+pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let executable =
         |path: &PathBuf| path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
     std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(executable)

@@ -203,8 +203,9 @@ impl AgentState {
         let key = KeyPair::generate()?;
         let certificate = dated("rpycbench agent, not enrolled", BOOTSTRAP_LIFE).self_signed(&key)?.pem();
         let bootstrap = Bootstrap { certificate, key: key.serialize_pem() };
-        files::save(&path, &bootstrap)?;
-        Ok(bootstrap)
+        // The agent and `enrol-code` may both find none: the first to save decides for both.
+        files::save_first(&path, &bootstrap)?;
+        Ok(files::load(&path)?.unwrap_or(bootstrap))
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -285,6 +286,21 @@ mod tests {
         let refusal = state.complete(&code.secret, other.certificate());
         assert!(matches!(refusal, Err(EnrolRefusal::Certificates(_))), "{refusal:?}");
         assert!(state.identity().expect("readable").is_none());
+    }
+
+    #[test]
+    fn two_programs_that_find_no_key_agree_on_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pins: Vec<[u8; 32]> = std::thread::scope(|scope| {
+            let programs: Vec<_> = (0..8)
+                .map(|_| {
+                    let state = AgentState::open(folder.path()).expect("a state");
+                    scope.spawn(move || state.put_code_out("hurin").expect("a code").pin)
+                })
+                .collect();
+            programs.into_iter().map(|program| program.join().expect("it ends")).collect()
+        });
+        assert!(pins.iter().all(|pin| *pin == pins[0]), "{pins:?}");
     }
 
     #[test]

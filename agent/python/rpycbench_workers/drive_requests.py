@@ -10,10 +10,13 @@ import requests
 from urllib3 import connection as urllib3_connection
 from urllib3.connectionpool import HTTPConnectionPool
 
+from .held_back import waits_in_answer
 from .listening import authority
 from .order import Target
 from .reasons import WrongReply
 from .stack import Traffic
+
+PATH = "/ping"
 
 
 class RequestsStack:
@@ -21,15 +24,18 @@ class RequestsStack:
 
     def __init__(self, target: Target, timeout_s: float) -> None:
         """Connect to nothing yet."""
-        self._url = f"http://{authority(target.address, target.port)}/ping"
+        self._target = target
+        self._url = f"http://{authority(target.address, target.port)}{PATH}"
         self._timeout_s = timeout_s
+        self._waits_in_answer = 0
 
     def prepare_calls(self) -> None:
-        """Nothing to find out: what a client does is counted while it does it."""
+        """Find out what no counter of a client shows; the rest is counted while it happens."""
+        self._waits_in_answer = waits_in_answer(self._target, PATH, self._timeout_s)
 
     def client(self) -> RequestsClient:
         """Return a client; it connects with its first call."""
-        return RequestsClient(self._url, self._timeout_s)
+        return RequestsClient(self._url, self._timeout_s, self._waits_in_answer)
 
     def connection(self) -> RequestsConnection:
         """Return a connection, not open yet, of a Session of its own."""
@@ -48,8 +54,9 @@ class RequestsStack:
 class RequestsClient:
     """A Session that sends one GET per call."""
 
-    def __init__(self, url: str, timeout_s: float) -> None:
+    def __init__(self, url: str, timeout_s: float, waits_in_answer: int) -> None:
         """Open the Session and find the pool that its calls will use."""
+        self._waits_in_answer = waits_in_answer
         self._session = requests.Session()
         self._pool = pool_of(self._session, url)
         self._opened = count_connections(self._pool)
@@ -66,7 +73,8 @@ class RequestsClient:
     def traffic(self, calls: int) -> Traffic:
         """Return what the counters have gained."""
         opened = self._opened() - self._opened_before
-        return Traffic(opened, opened + self._pool.num_requests - self._requests_before)
+        asked = self._pool.num_requests - self._requests_before
+        return Traffic(opened, opened + asked * (1 + self._waits_in_answer))
 
     def close(self, *, peer_answers: bool) -> None:
         """Close the Session; nobody waits for anybody in HTTP."""

@@ -1,6 +1,6 @@
 //! One network namespace, without a name.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
@@ -63,10 +63,8 @@ impl Namespace {
     }
 
     pub(super) fn command(&self, program: &OsStr) -> Command {
-        let mut option = std::ffi::OsString::from("--net=");
-        option.push(self.path());
         let mut command = Command::new("nsenter");
-        command.arg(option).arg("--").arg(program);
+        command.arg(self.option()).arg("--").arg(program);
         command
     }
 
@@ -103,13 +101,24 @@ impl Namespace {
 
     fn processes(&self) -> Vec<Pid> {
         let Ok(own) = self.file.metadata() else { return Vec::new() };
+        let option = self.option().into_encoded_bytes();
         let inside = |pid: &i32| {
             let namespace = fs::metadata(format!("/proc/{pid}/ns/net"));
+            let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             namespace.is_ok_and(|found| (found.dev(), found.ino()) == (own.dev(), own.ino()))
+                // On its way in: `nsenter` has been started and has not entered.
+                || command.split(|byte| *byte == 0).nth(1) == Some(&option)
         };
         let all = fs::read_dir("/proc").into_iter().flatten().flatten();
         let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         pids.filter(|pid| *pid != std::process::id().cast_signed()).filter(inside).map(Pid::from_raw).collect()
+    }
+
+    /// By which `nsenter` finds it.
+    fn option(&self) -> OsString {
+        let mut option = OsString::from("--net=");
+        option.push(self.path());
+        option
     }
 }
 

@@ -1,23 +1,16 @@
 //! Enrolling an agent with the code that its administrator passed on.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use rpycbench_certs::enrol::{Code, ENROL_SERVER_NAME, InvalidCode, pinned_client_config};
 use rpycbench_certs::{AGENT_LIFE, CertError};
 use rpycbench_proto::pb;
 use rpycbench_proto::pb::enrolment_client::EnrolmentClient;
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
-use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Code as Rpc, Status};
-use tower::service_fn;
 
+use crate::dial::dial;
 use crate::home::{Home, HomeError, KnownAgent};
-use crate::session::chain;
 
 /// The whole of it is two questions.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -65,7 +58,9 @@ pub(crate) async fn enrol(home: &Home, address: &str, code: &str) -> Result<Know
         _ => EnrolError::Refused { address: address.to_owned(), reason: status.message().to_owned() },
     };
     let talk = async {
-        let mut client = EnrolmentClient::new(dial(address, code.pin).await.map_err(unreachable)?);
+        let mut client = EnrolmentClient::new(
+            dial(address, pinned_client_config(code.pin)?, ENROL_SERVER_NAME).await.map_err(unreachable)?,
+        );
         let secret = code.secret.to_vec();
         let controllers_authority = authority.controllers_certificate().to_owned();
         let begin = pb::BeginRequest { secret: secret.clone(), controllers_authority };
@@ -90,20 +85,4 @@ pub(crate) async fn enrol(home: &Home, address: &str, code: &str) -> Result<Know
     };
     home.remember(&agent)?;
     Ok(agent)
-}
-
-async fn dial(address: &str, pin: [u8; 32]) -> Result<Channel, String> {
-    let config = pinned_client_config(pin).map_err(|error| error.to_string())?;
-    let name = ServerName::try_from(ENROL_SERVER_NAME).map_err(|error| error.to_string())?;
-    let (tls, target) = (TlsConnector::from(Arc::new(config)), address.to_owned());
-    let connector = service_fn(move |_: Uri| {
-        let (tls, name, target) = (tls.clone(), name.clone(), target.clone());
-        async move {
-            let socket = TcpStream::connect(&target).await?;
-            socket.set_nodelay(true)?;
-            Ok::<_, std::io::Error>(TokioIo::new(tls.connect(name, socket).await?))
-        }
-    });
-    let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| chain(&error))?;
-    endpoint.connect_with_connector(connector).await.map_err(|error| chain(&error))
 }

@@ -5,6 +5,7 @@
 //! run is made from the run folder alone, and can be made again.
 
 pub mod cli;
+mod dial;
 mod enrol;
 mod error;
 mod home;

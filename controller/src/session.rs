@@ -1,28 +1,16 @@
 //! Speaks gRPC with one agent: generated messages in and out, no logic.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use hyper_util::rt::TokioIo;
 use rpycbench_certs::{Identity, agent_dns_name};
 use rpycbench_proto::message::HostFacts;
 use rpycbench_proto::pb::agent_client::AgentClient;
 use rpycbench_proto::{Command, Event, PROTOCOL, pb};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Code, Request, Status};
-use tower::service_fn;
 
-/// An agent that has not answered by then cannot be reached.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-/// How often a silent agent is asked whether it is still there, and how long it has to answer.
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(3);
-const KEEP_ALIVE_LIMIT: Duration = Duration::from_secs(10);
+use crate::dial::dial;
+
 /// Commands on their way; a cell needs four.
 const COMMAND_QUEUE: usize = 16;
 
@@ -106,7 +94,10 @@ impl Session {
         number: usize,
         events: mpsc::Sender<(usize, FromAgent)>,
     ) -> Result<Self, SessionError> {
-        let mut client = AgentClient::new(dial(agent, identity).await?);
+        let unreachable =
+            |reason| SessionError::Unreachable { host: agent.host.clone(), address: agent.address.clone(), reason };
+        let channel = dial(&agent.address, identity.client_config()?, &agent_dns_name(&agent.name)).await;
+        let mut client = AgentClient::new(channel.map_err(unreachable)?);
         let hello = Request::new(pb::HelloRequest { protocol: PROTOCOL, build: env!("CARGO_PKG_VERSION").to_owned() });
         let hello = client.hello(hello).await.map_err(|status| refused(agent, &status))?.into_inner();
         if hello.protocol != PROTOCOL {
@@ -143,33 +134,6 @@ impl Session {
     }
 }
 
-async fn dial(agent: &Agent, identity: &Identity) -> Result<Channel, SessionError> {
-    let unreachable =
-        |reason: String| SessionError::Unreachable { host: agent.host.clone(), address: agent.address.clone(), reason };
-    let name = ServerName::try_from(agent_dns_name(&agent.name)).map_err(|error| unreachable(error.to_string()))?;
-    let tls = TlsConnector::from(Arc::new(identity.client_config()?));
-    let target = agent.address.clone();
-    let connector = service_fn(move |_: Uri| {
-        let (tls, name, target) = (tls.clone(), name.clone(), target.clone());
-        async move {
-            let socket = TcpStream::connect(&target).await?;
-            socket.set_nodelay(true)?;
-            Ok::<_, std::io::Error>(TokioIo::new(tls.connect(name, socket).await?))
-        }
-    });
-    // TLS is the connector's: the URI only names the peer.
-    let endpoint =
-        Endpoint::from_shared(format!("http://{}", agent.address)).map_err(|error| unreachable(chain(&error)))?;
-    endpoint
-        .connect_timeout(CONNECT_LIMIT)
-        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
-        .keep_alive_timeout(KEEP_ALIVE_LIMIT)
-        .keep_alive_while_idle(true)
-        .connect_with_connector(connector)
-        .await
-        .map_err(|error| unreachable(chain(&error)))
-}
-
 fn refused(agent: &Agent, status: &Status) -> SessionError {
     let (host, address) = (agent.host.clone(), agent.address.clone());
     let reason = status.message().to_owned();
@@ -178,15 +142,4 @@ fn refused(agent: &Agent, status: &Status) -> SessionError {
         Code::Unavailable | Code::Unknown => SessionError::Unreachable { host, address, reason },
         _ => SessionError::Refused { host, address, reason },
     }
-}
-
-/// An error with what caused it, on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -253,15 +253,18 @@ fn nothing_is_left_after_a_lan_also_when_its_test_panics() {
             inside.args(["-c", "echo inside; exec sleep 1000"]).stdout(Stdio::piped());
             let mut inside = inside.spawn().expect("sh starts");
             inside.stdout.as_mut().expect("a pipe").read_exact(&mut [0; 6]).expect("it says that it is inside");
-            let mut on_its_way = lan.command("hurin", "sleep").arg("1000").spawn().expect("sleep starts");
             let socket = Sockets::of(&lan).turin;
+            let late = || lan.command("hurin", "sleep").arg("1000").spawn().expect("sleep starts");
+            let on_their_way = iter::repeat_with(late).take(8).collect::<Vec<_>>();
             let ended = catch_unwind(AssertUnwindSafe(|| {
                 let _lan = lan;
                 assert!(!panics, "a panic that this test wants");
             }));
             assert_eq!(ended.is_err(), panics);
-            for child in [&mut inside, &mut on_its_way] {
-                assert!(!child.wait().expect("it was started").success());
+            for mut child in on_their_way.into_iter().chain([inside]) {
+                let status =
+                    eventually("whoever is in the LAN ends", || child.try_wait().expect("it was started").ok_or(()));
+                assert!(!status.success());
             }
             eventually("nobody holds a namespace", || {
                 Some(()).filter(|()| holding(&names).is_empty()).ok_or(holding(&names))

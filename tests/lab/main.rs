@@ -5,7 +5,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Write;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,8 @@ use clap::Parser;
 use jiff::SignedDuration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use procfs::net::{TcpNetEntry, TcpState};
+use procfs::process::Process;
 use rpycbench_tests::lan::Lan;
 use rpycbench_tests::sandbox::binaries;
 use tokio::process::{Child, Command};
@@ -84,7 +86,7 @@ async fn lab(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     writeln!(out, "line   {line}")?;
     writeln!(
         out,
-        "try    hurin rpycbench-agent enrol-code; the lab ends with the command, {} stays",
+        "try    hurin rpycbench-agent enrol-code --name hurin; the lab ends with the command, {} stays",
         folder.display()
     )?;
 
@@ -112,17 +114,17 @@ fn lock(folder: &Path) -> Result<File, Box<dyn Error>> {
     Ok(file)
 }
 
-/// A program for each host that runs a command there, with the state that belongs to it. Returns their folder.
+/// A program for each host that runs a command there, with the home that belongs to it. Returns their folder.
 fn wrappers(lan: &Lan, folder: &Path) -> std::io::Result<PathBuf> {
     let programs = folder.join("bin");
     fs::create_dir_all(&programs)?;
     for host in HOSTS {
-        let state = format!("'{}'", folder.join(host).display().to_string().replace('\'', r"'\''"));
+        let home = format!("'{}'", folder.join(host).display().to_string().replace('\'', r"'\''"));
         let namespace = lan.namespace(host);
         let namespace = namespace.display();
         let script = format!(
             "#!/bin/sh\n# Runs a command on {host}, or opens a shell there.\n[ $# -gt 0 ] || set -- \"${{SHELL:-sh}}\"\n\
-             exec nsenter --net={namespace} -- env RPYCBENCH_HOME={state} RPYCBENCH_STATE={state} \"$@\"\n"
+             exec nsenter --net={namespace} -- env RPYCBENCH_HOME={home} \"$@\"\n"
         );
         let program = programs.join(host);
         fs::write(&program, script)?;
@@ -153,7 +155,7 @@ async fn agent(lan: &Lan, folder: &Path) -> Result<(Option<Child>, String), Box<
     // Should this process be killed, the agent still ends.
     let mut command = Command::from(lan.command("hurin", "setpriv"));
     command.args(["--pdeathsig", "TERM"]).arg(&program);
-    command.args(["serve", "--listen", &address.to_string(), "--state"]).arg(folder.join("hurin"));
+    command.args(["serve", "--listen", &address.to_string(), "--state"]).arg(folder.join("hurin").join("agent"));
     let (stdout, stderr) = (File::create(&log)?, File::options().append(true).open(&log)?);
     let mut agent = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn()?;
 
@@ -163,7 +165,7 @@ async fn agent(lan: &Lan, folder: &Path) -> Result<(Option<Child>, String), Box<
         if let Some(status) = agent.try_wait()? {
             break format!("the agent has ended ({status}), see {log}");
         }
-        if lan.within("turin", || TcpStream::connect_timeout(&address, LOOK_AGAIN)).is_ok() {
+        if agent.id().is_some_and(|id| listens(id, address)) {
             break format!("an agent on port {PORT}, log in {log}");
         }
         if since.elapsed() > UNTIL_IT_LISTENS {
@@ -172,6 +174,13 @@ async fn agent(lan: &Lan, folder: &Path) -> Result<(Option<Child>, String), Box<
         sleep(LOOK_AGAIN).await;
     };
     Ok((Some(agent), said))
+}
+
+/// Looked up and not tried: the agent would complain of a caller who says nothing.
+fn listens(process: u32, address: SocketAddr) -> bool {
+    let sockets = Process::new(process.cast_signed()).and_then(|process| process.tcp());
+    let wanted = |socket: &TcpNetEntry| socket.state == TcpState::Listen && socket.local_address == address;
+    sockets.is_ok_and(|sockets| sockets.iter().any(wanted))
 }
 
 /// Tells it to end; what is left after a while ends with its host.

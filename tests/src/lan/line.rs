@@ -79,7 +79,7 @@ struct State {
     dice: ChaCha8Rng,
     /// When the limited rate has let through what came before.
     free: Instant,
-    /// In the order in which they came, which is also that of `due`.
+    /// In the order in which they came: the first holds up those behind it.
     on_their_way: VecDeque<Waiting>,
     /// Without those on their way.
     packets: Packets,
@@ -182,7 +182,7 @@ impl Line {
 }
 
 impl State {
-    /// When a packet is due at the other end; none when it never is, which is counted.
+    /// When a packet is due at the other end, apart from those before it; none when it never is, which is counted.
     fn admit(&mut self, bytes: usize, now: Instant) -> Option<Instant> {
         let Conditions { delay, jitter, loss, bits_per_s, cut } = self.conditions;
         if cut {
@@ -209,7 +209,6 @@ impl State {
             return None;
         }
         let longer = if jitter.is_zero() { jitter } else { self.dice.random_range(Duration::ZERO..=jitter) };
-        let due = sent + delay + longer;
-        Some(self.on_their_way.back().map_or(due, |last| due.max(last.due)))
+        Some(sent + delay + longer)
     }
 }

@@ -10,7 +10,6 @@ mod bad_input;
 mod conversation;
 mod counts;
 mod enrol;
-mod lan;
 mod lan_itself;
 mod package;
 mod processes;

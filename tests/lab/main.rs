@@ -108,10 +108,22 @@ async fn lab(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
 /// One lab at a time in a folder.
 fn lock(folder: &Path) -> Result<File, Box<dyn Error>> {
     let at = |error: &dyn std::fmt::Display| format!("{}: {error}", folder.display());
-    HOSTS.iter().try_for_each(|host| fs::create_dir_all(folder.join(host))).map_err(|error| at(&error))?;
+    HOSTS.iter().try_for_each(|host| share_environments(&folder.join(host))).map_err(|error| at(&error))?;
     let file = File::create(folder.join("lock")).map_err(|error| at(&error))?;
     file.try_lock().map_err(|error| at(&format!("{error}: a lab runs in it, choose another with --folder")))?;
     Ok(file)
+}
+
+/// Gives a host the Python environments of this machine's own runs: nobody in the LAN can reach a package index.
+fn share_environments(host: &Path) -> std::io::Result<()> {
+    let mine = rpycbench_process::home::folder().map_err(std::io::Error::other)?.join("agent/environments");
+    let theirs = host.join("agent/environments");
+    fs::create_dir_all(&mine)?;
+    fs::create_dir_all(host.join("agent"))?;
+    match std::os::unix::fs::symlink(mine, theirs) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// A program for each host that runs a command there, with the home that belongs to it. Returns their folder.

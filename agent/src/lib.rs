@@ -15,6 +15,7 @@ mod cpu_time;
 pub mod doctor;
 pub mod drive;
 pub mod enrolment;
+mod holder;
 mod host;
 mod ping;
 mod placement;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use rpycbench_proto::message::{CellId, Event, Exit, Failure};
+use rpycbench_proto::message::{CellId, Event, Exit, Failure, Open};
 use rpycbench_proto::{Command, PROTOCOL};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::drive::{self, Drive};
+use crate::holder::Hold;
 use crate::ping::{self, RoundTrips};
 use crate::python::environment::{Environment, EnvironmentError, Step};
 use crate::serve::{self, Serve};
@@ -42,8 +43,9 @@ pub enum RunError {
 ///
 /// # Errors
 /// When the controller breaks the rules of the conversation.
-pub async fn run(
+pub(crate) async fn run(
     state: PathBuf,
+    hold: &Hold,
     commands: impl Stream<Item = Result<Command, String>>,
     events: mpsc::Sender<Event>,
     stop: CancellationToken,
@@ -57,6 +59,7 @@ pub async fn run(
         tasks: JoinSet::new(),
         echoes: JoinSet::new(),
         opened: false,
+        hold,
     };
     let outcome = loop {
         tokio::select! {
@@ -83,7 +86,7 @@ fn whole_run(phase: &str, reason: String) -> Event {
     Event::Failed(Failure { cell: None, phase: phase.to_owned(), reason, exit: None })
 }
 
-struct Run {
+struct Run<'a> {
     state: PathBuf,
     events: mpsc::Sender<Event>,
     environment: Option<Environment>,
@@ -92,6 +95,7 @@ struct Run {
     /// They end with the run.
     echoes: JoinSet<()>,
     opened: bool,
+    hold: &'a Hold,
 }
 
 /// A cell this agent has a role in.
@@ -115,14 +119,15 @@ enum Ended {
     Driver(CellId, Exit),
 }
 
-impl Run {
+impl Run<'_> {
     async fn obey(&mut self, command: Command) -> Result<(), RunError> {
         match command {
-            Command::Open { protocol, .. } if protocol != PROTOCOL => {
+            Command::Open(Open { protocol, .. }) if protocol != PROTOCOL => {
                 return Err(RunError::Protocol { theirs: protocol });
             }
-            Command::Open { .. } => {
+            Command::Open(open) => {
                 self.opened = true;
+                self.hold.enter(open);
                 let epoch_ns = clock::raw_ns().map_err(RunError::Clock)?;
                 self.send(Event::Opened { epoch_ns }).await;
             }

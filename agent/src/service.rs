@@ -2,17 +2,18 @@
 
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rpycbench_proto::message::HostFacts;
 use rpycbench_proto::{Command, PROTOCOL, pb};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument;
 
+use crate::holder::Holder;
 use crate::{host, run};
 
 /// Events on their way to the controller. A controller that does not read holds up the reports, never the load.
@@ -24,52 +25,18 @@ pub struct AgentService {
     state: PathBuf,
     facts: Arc<HostFacts>,
     stop: CancellationToken,
-    holder: Arc<Mutex<Option<Holder>>>,
-    released: Arc<Notify>,
-}
-
-/// Which run has the agent.
-struct Holder {
-    peer: String,
+    holder: Holder,
 }
 
 impl AgentService {
     /// An idle agent that keeps its environments in `state` and ends its run at `stop`.
     pub fn new(state: PathBuf, stop: CancellationToken) -> Self {
-        Self { state, facts: Arc::new(host::facts()), stop, holder: Arc::default(), released: Arc::default() }
+        Self { state, facts: Arc::new(host::facts()), stop, holder: Holder::default() }
     }
 
     /// Waits until no run has the agent, which means that none of its processes is left.
     pub async fn idle(&self) {
-        loop {
-            let released = self.released.notified();
-            if self.holder.lock().unwrap_or_else(PoisonError::into_inner).is_none() {
-                return;
-            }
-            released.await;
-        }
-    }
-
-    fn take(&self, peer: &str) -> Result<Hold, Status> {
-        let mut holder = self.holder.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Holder { peer }) = &*holder {
-            return Err(Status::resource_exhausted(format!("the agent is busy with a run of {peer}")));
-        }
-        *holder = Some(Holder { peer: peer.to_owned() });
-        Ok(Hold { holder: self.holder.clone(), released: self.released.clone() })
-    }
-}
-
-/// Possession of the agent, given back when dropped.
-struct Hold {
-    holder: Arc<Mutex<Option<Holder>>>,
-    released: Arc<Notify>,
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        *self.holder.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.released.notify_waiters();
+        self.holder.idle().await;
     }
 }
 
@@ -87,7 +54,10 @@ impl pb::agent_server::Agent for AgentService {
 
     async fn run(&self, request: Request<Streaming<pb::Command>>) -> Result<Response<Self::RunStream>, Status> {
         let peer = request.remote_addr().map_or_else(|| "an unknown peer".to_owned(), |peer| peer.to_string());
-        let hold = self.take(&peer)?;
+        let hold = self
+            .holder
+            .take(peer.clone())
+            .map_err(|by| Status::resource_exhausted(format!("it is {by}; run again when it is free")))?;
         let span = tracing::info_span!(target: "rpycbench", "agent run", %peer);
         rpycbench_process::propagate::adopt(&span, request.metadata());
 
@@ -100,7 +70,7 @@ impl pb::agent_server::Agent for AgentService {
         });
         let (state, stop) = (self.state.clone(), self.stop.clone());
         let running = async move {
-            if let Err(error) = run::run(state, commands, events, stop).await {
+            if let Err(error) = run::run(state, &hold, commands, events, stop).await {
                 tracing::warn!(%error, "the run ended");
                 // Refused only when the controller is gone, who then does not care.
                 drop(failure.send(Status::failed_precondition(error.to_string())).await);

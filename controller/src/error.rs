@@ -66,7 +66,7 @@ impl Error {
 
 fn run_code(error: &RunError) -> u8 {
     match error {
-        RunError::NotEnrolled { .. } => code::AGENT,
+        RunError::NotEnrolled { .. } | RunError::Network { .. } => code::AGENT,
         RunError::Session(
             SessionError::Unreachable { .. } | SessionError::Refused { .. } | SessionError::Protocol { .. },
         ) => code::AGENT,

@@ -1,7 +1,7 @@
 //! Speaks gRPC with one agent: generated messages in and out, no logic.
 
 use rpycbench_certs::{Identity, agent_dns_name};
-use rpycbench_proto::message::HostFacts;
+use rpycbench_proto::message::{HostFacts, Open};
 use rpycbench_proto::pb::agent_client::AgentClient;
 use rpycbench_proto::{Command, Event, PROTOCOL, pb};
 use tokio::sync::mpsc;
@@ -90,7 +90,7 @@ impl Session {
     pub(crate) async fn open(
         agent: &Agent,
         identity: &Identity,
-        run_id: &str,
+        open: Open,
         number: usize,
         events: mpsc::Sender<(usize, FromAgent)>,
     ) -> Result<Self, SessionError> {
@@ -106,7 +106,7 @@ impl Session {
         }
         let (commands, outgoing) = mpsc::channel(COMMAND_QUEUE);
         // The queue is empty: this cannot wait.
-        drop(commands.send(Command::Open { protocol: PROTOCOL, run_id: run_id.to_owned() }).await);
+        drop(commands.send(Command::Open(open)).await);
         let mut request = Request::new(ReceiverStream::new(outgoing).map(pb::Command::from));
         rpycbench_process::propagate::inject(&tracing::Span::current(), request.metadata_mut());
         let mut incoming = client.run(request).await.map_err(|status| refused(agent, &status))?.into_inner();

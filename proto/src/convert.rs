@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
+use std::time::Duration;
 
 use rpycbench_measure::columns::{delta_decode, delta_encode};
 use rpycbench_measure::histogram::HistogramParts;
@@ -10,7 +11,7 @@ use rpycbench_measure::{
     Call, ClientModel, FlaskMode, Placement, RpycMode, Samples, Server, ServerKind, Stack, Workload,
 };
 
-use crate::message::{Command, Driven, Event, Exit, Failure, HostFacts, Pinned, PythonFacts};
+use crate::message::{Command, Driven, Event, Exit, Failure, HostFacts, Open, Pinned, PythonFacts};
 use crate::pb;
 
 /// A message of the other side that makes no sense.
@@ -49,7 +50,10 @@ impl From<Command> for pb::Command {
     fn from(command: Command) -> Self {
         use pb::command::Kind;
         let kind = match command {
-            Command::Open { protocol, run_id } => Kind::Open(pb::Open { protocol, run_id }),
+            Command::Open(Open { protocol, run_id, study, controller, expected }) => {
+                let expected_ns = expected.as_nanos().try_into().unwrap_or(u64::MAX);
+                Kind::Open(pb::Open { protocol, run_id, study, controller, expected_ns })
+            }
             Command::Prepare { stacks } => Kind::Prepare(pb::Prepare {
                 stacks: stacks.into_iter().map(|stack| pb::Stack::from(stack).into()).collect(),
             }),
@@ -84,7 +88,10 @@ impl TryFrom<pb::Command> for Command {
     fn try_from(command: pb::Command) -> Result<Self, InvalidMessage> {
         use pb::command::Kind;
         Ok(match command.kind.ok_or_else(|| missing("command.kind"))? {
-            Kind::Open(pb::Open { protocol, run_id }) => Self::Open { protocol, run_id },
+            Kind::Open(pb::Open { protocol, run_id, study, controller, expected_ns }) => {
+                let expected = Duration::from_nanos(expected_ns);
+                Self::Open(Open { protocol, run_id, study, controller, expected })
+            }
             Kind::Prepare(prepare) => {
                 Self::Prepare { stacks: prepare.stacks.into_iter().map(stack).collect::<Result<_, _>>()? }
             }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use rpycbench_measure::{Placement, Samples, Server, Stack, Workload, histogram::HistogramParts};
 
@@ -12,12 +13,7 @@ pub type CellId = u32;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Takes the agent for a run.
-    Open {
-        /// [`crate::PROTOCOL`] of the controller.
-        protocol: u32,
-        /// Names the run to anyone who asks meanwhile.
-        run_id: String,
-    },
+    Open(Open),
     /// Makes the Python environment for these libraries.
     Prepare {
         /// The families needed by any cell.
@@ -69,6 +65,21 @@ pub enum Command {
         /// The cell.
         cell: CellId,
     },
+}
+
+/// What a run says of itself when it takes an agent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Open {
+    /// [`crate::PROTOCOL`] of the controller.
+    pub protocol: u32,
+    /// The run.
+    pub run_id: String,
+    /// Its study's name, for who asks meanwhile.
+    pub study: String,
+    /// Who runs it, as `user@host`.
+    pub controller: String,
+    /// How long it is expected to take.
+    pub expected: Duration,
 }
 
 /// From an agent to the controller.

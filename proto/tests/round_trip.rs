@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
+use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -10,7 +11,7 @@ use rpycbench_measure::histogram::HistogramParts;
 use rpycbench_measure::{
     Call, ClientModel, FlaskMode, Placement, RpycMode, Samples, Server, ServerKind, Stack, Workload,
 };
-use rpycbench_proto::message::{Driven, Exit, Failure, Pinned, PythonFacts};
+use rpycbench_proto::message::{Driven, Exit, Failure, Open, Pinned, PythonFacts};
 use rpycbench_proto::{Command, Event, pb};
 
 fn server() -> impl Strategy<Value = Server> {
@@ -43,7 +44,10 @@ fn stack() -> impl Strategy<Value = Stack> {
 
 fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
-        any::<(u32, String)>().prop_map(|(protocol, run_id)| Command::Open { protocol, run_id }),
+        any::<(u32, [String; 3], u64)>().prop_map(|(protocol, [run_id, study, controller], expected_ns)| {
+            let expected = Duration::from_nanos(expected_ns);
+            Command::Open(Open { protocol, run_id, study, controller, expected })
+        }),
         vec(stack(), 0..3).prop_map(|stacks| Command::Prepare { stacks }),
         (any::<u32>(), server(), any::<IpAddr>(), placement())
             .prop_map(|(cell, server, address, placement)| Command::Serve { cell, server, address, placement }),

@@ -31,6 +31,7 @@ impl TwoHosts {
     fn start() -> Result<Self, Unavailable> {
         let lan = Lan::switched(&["turin", "hurin"])?;
         let sandbox = Sandbox::new();
+        sandbox.prepare(&["rpyc-threaded", "flask-threaded"]);
         let state = sandbox.path().join("hurin");
         fs::create_dir(&state).expect("a folder");
         let environments = sandbox.path().join("home/agent/environments");

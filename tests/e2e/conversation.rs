@@ -34,7 +34,13 @@ async fn open(
 }
 
 fn open_command(protocol: u32) -> command::Kind {
-    command::Kind::Open(Open { protocol, run_id: "run".to_owned() })
+    command::Kind::Open(Open {
+        protocol,
+        run_id: "run".to_owned(),
+        study: "study".to_owned(),
+        controller: "user@host".to_owned(),
+        expected_ns: 1_000_000_000,
+    })
 }
 
 #[tokio::test]
@@ -81,7 +87,7 @@ async fn a_second_run_is_told_who_has_the_agent_and_may_come_when_the_first_has_
 
     let busy = open(&mut client, open_command(PROTOCOL)).await.expect_err("the agent is busy");
     assert_eq!(busy.code(), Code::ResourceExhausted);
-    assert!(busy.message().contains("busy with a run of 127.0.0.1"), "{busy:?}");
+    assert!(busy.message().contains("busy with study \"study\" of user@host (127.0.0.1"), "{busy:?}");
 
     drop(commands);
     while events.message().await.expect("an orderly end").is_some() {}

@@ -14,5 +14,6 @@ mod lan_itself;
 mod package;
 mod processes;
 mod run;
+mod side_by_side;
 mod tls;
 mod traces;

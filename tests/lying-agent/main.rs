@@ -82,7 +82,7 @@ impl Agent for Liar {
 
 fn answer(lie: &str, command: Command) -> Vec<Event> {
     match command {
-        Command::Open { .. } => vec![Event::Opened { epoch_ns: 0 }],
+        Command::Open(_) => vec![Event::Opened { epoch_ns: 0 }],
         Command::Prepare { .. } => vec![Event::Prepared(PythonFacts::default())],
         Command::Echo { address } => vec![Event::Echoing { address: (address, 1).into() }],
         Command::Ping { target, .. } => vec![Event::Pinged { target, round_trip_ns: vec![50_000], lost: 0 }],

@@ -104,6 +104,16 @@ impl Sandbox {
         self.call(&[&["run", &plan], args].concat())
     }
 
+    /// Makes the Python environment that these servers need, with a run on this machine: a host of a virtual LAN reaches no
+    /// package index, and its agent then finds the environment made.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn prepare(&self, servers: &[&str]) {
+        let outcome = self.run(&plan(servers, "[[workloads]]\nname = \"one\"\nkind = \"connect\"\ncount = 1\n"), &[]);
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    }
+
     /// The newest run folder.
     pub fn latest(&self) -> PathBuf {
         self.path().join("results/latest")

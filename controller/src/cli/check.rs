@@ -23,6 +23,9 @@ pub(super) fn describe(plan: &Plan) -> String {
         let _ =
             writeln!(text, "cell {:>4}  {}  {samples} samples, about {expected}", cell.id + 1, plan.cell_name(cell));
     }
+    if plan.parallel {
+        text += "cells of one block that share no host run side by side\n";
+    }
     let all = cells.iter().map(|&cell| plan.guess(cell).as_secs_f64()).sum();
     let _ = writeln!(text, "{} cells in {} blocks, about {}", cells.len(), plan.blocks, span(all));
     text

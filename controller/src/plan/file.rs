@@ -33,6 +33,8 @@ pub(super) struct StudyFile {
     #[serde(default)]
     pub(super) placement: Option<PlacementFile>,
     #[serde(default)]
+    pub(super) parallel: bool,
+    #[serde(default)]
     pub(super) reference: Option<ReferenceFile>,
 }
 

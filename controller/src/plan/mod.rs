@@ -25,6 +25,8 @@ pub struct Plan {
     pub blocks: u32,
     /// Which CPUs servers and drivers get.
     pub placement: Placement,
+    /// Whether cells that share no host may run side by side.
+    pub parallel: bool,
     /// Whether the report sets the published study beside this one.
     pub beside_published: bool,
     /// By name.
@@ -78,6 +80,13 @@ pub struct Topology {
     pub server: usize,
     /// Place of the topology its differences are taken against.
     pub baseline: Option<usize>,
+}
+
+impl Topology {
+    /// Its hosts, each once.
+    pub fn hosts(&self) -> Vec<usize> {
+        if self.client == self.server { vec![self.client] } else { vec![self.client, self.server] }
+    }
 }
 
 /// A server under test and its name.

@@ -83,6 +83,7 @@ fn plan(file: PlanFile) -> Result<Plan, Wrong> {
             Some(PlacementFile::Same) => Placement::Same,
             Some(PlacementFile::Free) => Placement::Free,
         },
+        parallel: study.parallel,
         beside_published: match study.reference {
             None => false,
             Some(ReferenceFile::PublishedStudy) => true,

@@ -5,27 +5,16 @@ use std::io::Write;
 use super::{RunEvent, latency, span};
 use crate::store::manifest::CellStatus;
 
-/// Writes plain lines.
-#[derive(Debug, Default)]
-pub(crate) struct Lines {
-    number: usize,
-    of: usize,
-}
-
-impl Lines {
-    pub(super) fn tell(&mut self, event: &RunEvent) {
-        if let RunEvent::CellStarted { number, of, .. } = event {
-            (self.number, self.of) = (*number, *of);
-        }
-        if let Some(line) = line(event, self.number, self.of) {
-            // stderr may be closed; the run goes on all the same.
-            drop(writeln!(std::io::stderr(), "{line}"));
-        }
+/// Writes the line of an event, if it has one.
+pub(super) fn tell(event: &RunEvent) {
+    if let Some(line) = line(event) {
+        // stderr may be closed; the run goes on all the same.
+        drop(writeln!(std::io::stderr(), "{line}"));
     }
 }
 
 /// The line that stays of an event, if any; shared with the bars.
-pub(super) fn line(event: &RunEvent, number: usize, of: usize) -> Option<String> {
+pub(super) fn line(event: &RunEvent) -> Option<String> {
     Some(match event {
         RunEvent::RunStarted { study, cells, folder, .. } => {
             format!("{study}: {cells} cells into {}", folder.display())
@@ -35,15 +24,27 @@ pub(super) fn line(event: &RunEvent, number: usize, of: usize) -> Option<String>
             let made = if *built { format!("built in {}", span(*seconds)) } else { "ready".to_owned() };
             format!("{host}: python {python} environment {made}")
         }
-        RunEvent::CellStarted { .. } | RunEvent::CellProgress { .. } => return None,
+        RunEvent::Connected { agents: 1, .. } | RunEvent::CellStarted { .. } | RunEvent::CellProgress { .. } => {
+            return None;
+        }
+        RunEvent::Connected { agents, seconds } => format!("{agents} agents connected in {}", span(*seconds)),
         RunEvent::CellFinished {
-            cell, status: CellStatus::Complete, samples, failed, p50_ns, p99_ns, seconds, ..
+            cell,
+            number,
+            of,
+            status: CellStatus::Complete,
+            samples,
+            failed,
+            p50_ns,
+            p99_ns,
+            seconds,
+            ..
         } => {
             let failed = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
             let (p50, p99) = (latency(*p50_ns), latency(*p99_ns));
             format!("[{number}/{of}] {cell}: {samples} samples{failed}, p50 {p50}, p99 {p99}, {}", span(*seconds))
         }
-        RunEvent::CellFinished { cell, reason, samples, .. } => {
+        RunEvent::CellFinished { cell, number, of, reason, samples, .. } => {
             format!("[{number}/{of}] {cell}: NOT COMPLETE ({samples} samples kept): {reason}")
         }
         RunEvent::Warning { message } => format!("warning: {message}"),

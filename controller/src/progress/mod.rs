@@ -9,7 +9,6 @@ use std::time::Duration;
 use serde::Serialize;
 
 use bars::Bars;
-use lines::Lines;
 
 /// Something happened.
 #[derive(Clone, Debug, Serialize)]
@@ -25,6 +24,13 @@ pub(crate) enum RunEvent {
         cells: usize,
         /// The run folder.
         folder: PathBuf,
+    },
+    /// Every agent is there and belongs to the run.
+    Connected {
+        /// How many.
+        agents: usize,
+        /// How long it took to reach them.
+        seconds: f64,
     },
     /// A host's Python environment is being made.
     Preparing {
@@ -84,6 +90,10 @@ pub(crate) enum RunEvent {
     CellFinished {
         /// Its name.
         cell: String,
+        /// Its place in the order, from 1.
+        number: usize,
+        /// Cells in all.
+        of: usize,
         /// How it ended.
         status: crate::store::manifest::CellStatus,
         /// Why it is not complete, or empty.
@@ -122,7 +132,7 @@ pub(crate) enum Reporter {
     /// stderr is a terminal.
     Bars(Bars),
     /// stderr is a file or a pipe.
-    Lines(Lines),
+    Lines,
     /// JSON on stdout, one object a line.
     Json,
     /// Nowhere.
@@ -137,7 +147,7 @@ impl Reporter {
             (true, _, _) => Self::Json,
             (_, true, _) => Self::Quiet,
             (_, _, true) => Self::Bars(Bars::default()),
-            (_, _, false) => Self::Lines(Lines::default()),
+            (_, _, false) => Self::Lines,
         }
     }
 
@@ -145,7 +155,7 @@ impl Reporter {
     pub(crate) fn tell(&mut self, event: &RunEvent) {
         match self {
             Self::Bars(bars) => bars.tell(event),
-            Self::Lines(lines) => lines.tell(event),
+            Self::Lines => lines::tell(event),
             Self::Json => {
                 use std::io::Write;
                 let mut stdout = std::io::stdout().lock();

@@ -1,32 +1,60 @@
-//! One cell: start both roles, let the load go, keep the samples, stop both roles.
+//! One cell: start both roles, let the load go, keep the samples, stop both roles. [`Going`] hears what the agents say and
+//! answers with the commands that follow from it; who runs when is not its matter.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rpycbench_measure::RunningHistogram;
 use rpycbench_proto::message::{CellId, Driven, Exit, Failure};
 use rpycbench_proto::{Command, Event};
+use tracing::Span;
 
-use super::{Heed, Next, Run, RunError, record};
-use crate::plan::Cell;
+use super::record;
+use crate::plan::{Cell, Plan};
 use crate::progress::RunEvent;
-use crate::session::FromAgent;
-use crate::store::manifest::{CellRecord, CellStatus};
-use crate::store::samples::{CellKey, SamplesWriter};
+use crate::store::manifest::{CellRecord, CellStatus, Manifest};
+use crate::store::samples::{CellKey, SamplesError, SamplesWriter};
 
 /// An agent ends a cell's processes within a second; one that takes this long is lost.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
+/// How far a cell is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Starting,
+    Driving,
+    Stopping { since: Instant },
+}
+
+impl Phase {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Driving => "driving",
+            Self::Stopping { .. } => "stopping",
+        }
+    }
+}
+
 /// A cell on its way.
-struct Going {
+pub(super) struct Going {
     cell: Cell,
     name: String,
+    number: usize,
+    /// Place of the host that drives.
+    client: usize,
+    /// Hosts that have not said `Stopped`, each once.
+    hosts: Vec<usize>,
     record: CellRecord,
-    writer: Option<SamplesWriter>,
+    writer: SamplesWriter,
     /// The driving host's clock when the run was opened.
     epoch_ns: i64,
     began: Instant,
-    phase: &'static str,
+    phase: Phase,
+    /// Of the whole cell, and of its phase: closed when they are dropped.
+    span: Span,
+    phase_span: Span,
     target: Option<SocketAddr>,
     armed: bool,
     done: u64,
@@ -36,22 +64,22 @@ struct Going {
     driven: Option<Driven>,
     /// Why the cell is not complete.
     trouble: Option<String>,
-    /// Hosts that have not said `Stopped`.
-    stopping: Vec<usize>,
-    /// An agent that is gone, and why.
-    lost: Option<String>,
+    interrupted: bool,
 }
 
-impl Run<'_> {
-    /// Runs one cell and records how it ended. `Some` when the run cannot go on without the agent that was lost.
+impl Going {
+    /// A cell that is about to begin; its samples go below `folder`.
     ///
     /// # Errors
-    /// When samples cannot be written.
-    #[tracing::instrument(target = "rpycbench", name = "cell", skip_all, fields(cell = %name))]
-    pub(super) async fn run_cell(&mut self, cell: Cell, name: &str) -> Result<Option<String>, RunError> {
-        let plan = &self.settings.plan;
+    /// When its file of samples cannot be made.
+    pub(super) fn new(
+        plan: &Plan,
+        cell: Cell,
+        number: usize,
+        manifest: &Manifest,
+        folder: &Path,
+    ) -> Result<Self, SamplesError> {
         let topology = &plan.topologies[cell.topology];
-        let (client, server) = (topology.client, topology.server);
         let record = record::cell(plan, cell);
         let key = CellKey {
             topology: record.topology.clone(),
@@ -60,132 +88,23 @@ impl Run<'_> {
             driver: record.driver.clone(),
             block: record.block,
         };
-        let writer = SamplesWriter::create(&self.folder.path().join(&record.samples), key)?;
-        let driving = self.manifest.hosts.get(&plan.hosts[client].name);
-        let mut going = Going::new(cell, name, record, writer, driving.map_or(0, |host| host.epoch_raw_ns));
-        self.start(&going, client, server).await;
-        while going.driven.is_none() && going.trouble.is_none() {
-            match self.next(Heed::Drain).await {
-                Next::Drain => going.trouble = Some("the run was interrupted".to_owned()),
-                Next::Tick => self.reporter.tell(&going.progress()),
-                Next::From(host, event) => {
-                    self.handle(&mut going, host, event)?;
-                    if let (Some(target), true, "starting") = (going.target, going.armed, going.phase) {
-                        going.phase = "driving";
-                        self.send(client, Command::Drive { cell: cell.id, target }).await;
-                    }
-                }
-            }
-        }
-        going.phase = "stopping";
-        going.stopping = vec![client, server];
-        going.stopping.sort_unstable();
-        going.stopping.dedup();
-        for host in going.stopping.clone() {
-            self.send(host, Command::Stop { cell: cell.id }).await;
-        }
-        let since = Instant::now();
-        while !going.stopping.is_empty() && going.lost.is_none() {
-            if let Next::From(host, event) = self.next(Heed::EventsOnly).await {
-                self.handle(&mut going, host, event)?;
-            }
-            if since.elapsed() > STOP_LIMIT {
-                going.lost = Some(format!("an agent did not stop a cell within {STOP_LIMIT:?}"));
-            }
-        }
-        self.finish(going)
-    }
-
-    async fn start(&self, going: &Going, client: usize, server: usize) {
-        let (plan, cell) = (&self.settings.plan, going.cell);
-        let named = &plan.servers[cell.server];
-        let serve = Command::Serve {
-            cell: cell.id,
-            server: named.server,
-            address: self.serve_address(cell.topology),
-            placement: plan.placement,
-        };
-        let arm = Command::Arm {
-            cell: cell.id,
-            stack: named.server.stack(),
-            workload: plan.workloads[cell.workload].workload,
-            placement: plan.placement,
-        };
-        // Both at once: the driver's imports cost no time of their own.
-        self.send(server, serve).await;
-        self.send(client, arm).await;
-    }
-
-    pub(super) async fn send(&self, host: usize, command: Command) {
-        if let Some(session) = self.sessions.get(&host) {
-            session.send(command).await;
-        }
-    }
-
-    fn handle(&mut self, going: &mut Going, host: usize, event: FromAgent) -> Result<(), RunError> {
-        match event {
-            FromAgent::Lost(reason) => {
-                let lost = format!("the agent of {} is lost: {reason}", self.settings.plan.hosts[host].name);
-                going.trouble.get_or_insert_with(|| lost.clone());
-                going.lost = Some(lost);
-            }
-            FromAgent::Event(event) => {
-                if let Event::Serving { pinned, .. } | Event::Armed { pinned, .. } = &*event {
-                    self.warn_of_placement(host, &pinned.note);
-                }
-                going.take(host, *event)?;
-            }
-        }
-        if going.phase == "driving" {
-            self.reporter.tell(&going.progress());
-        }
-        Ok(())
-    }
-
-    /// Enters, once for each host, that a placement was not possible there.
-    fn warn_of_placement(&mut self, host: usize, note: &str) {
-        if !note.is_empty() {
-            self.warn(format!("placement on {}: {note}", self.settings.plan.hosts[host].name));
-        }
-    }
-
-    /// Closes the samples, compares the counts of both sides, and enters the cell into the manifest.
-    fn finish(&mut self, mut going: Going) -> Result<Option<String>, RunError> {
-        let writer = going.writer.take();
-        going.record.stored = writer.map_or(Ok(0), SamplesWriter::finish)?;
-        going.record.wall_s = going.began.elapsed().as_secs_f64();
-        let seen = (going.cell.topology, going.cell.server, going.cell.workload);
-        let interrupted = self.shutdown.drain.is_cancelled() && going.driven.is_none();
-        going.judge(interrupted);
-        if going.record.status == CellStatus::Complete {
-            self.seen.insert(seen, going.began.elapsed());
-        }
-        self.reporter.tell(&RunEvent::CellFinished {
-            cell: going.name,
-            status: going.record.status,
-            reason: going.record.reason.clone(),
-            samples: going.record.stored,
-            failed: going.record.failed,
-            p50_ns: going.histogram.quantile_ns(0.5),
-            p99_ns: going.histogram.quantile_ns(0.99),
-            seconds: going.record.wall_s,
-        });
-        self.manifest.cells.push(going.record);
-        self.folder.save(&self.manifest)?;
-        Ok(going.lost)
-    }
-}
-
-impl Going {
-    fn new(cell: Cell, name: &str, record: CellRecord, writer: SamplesWriter, epoch_ns: i64) -> Self {
-        Self {
+        let writer = SamplesWriter::create(&folder.join(&record.samples), key)?;
+        let driving = manifest.hosts.get(&plan.hosts[topology.client].name);
+        let name = plan.cell_name(cell).to_string();
+        let span = tracing::info_span!(target: "rpycbench", "cell", cell = %name);
+        Ok(Self {
             cell,
-            name: name.to_owned(),
+            name,
+            number,
+            client: topology.client,
+            hosts: topology.hosts(),
             record,
-            writer: Some(writer),
-            epoch_ns,
+            writer,
+            epoch_ns: driving.map_or(0, |host| host.epoch_raw_ns),
             began: Instant::now(),
-            phase: "starting",
+            phase: Phase::Starting,
+            phase_span: tracing::info_span!(target: "rpycbench", parent: &span, "starting"),
+            span,
             target: None,
             armed: false,
             done: 0,
@@ -194,15 +113,101 @@ impl Going {
             histogram: RunningHistogram::default(),
             driven: None,
             trouble: None,
-            stopping: Vec::new(),
-            lost: None,
+            interrupted: false,
+        })
+    }
+
+    /// The commands that begin it. Both roles at once: the driver's imports cost no time of their own.
+    pub(super) fn begin(&self, plan: &Plan, serve_on: IpAddr) -> [(usize, Command); 2] {
+        let cell = self.cell;
+        let named = &plan.servers[cell.server];
+        let serve =
+            Command::Serve { cell: cell.id, server: named.server, address: serve_on, placement: plan.placement };
+        let arm = Command::Arm {
+            cell: cell.id,
+            stack: named.server.stack(),
+            workload: plan.workloads[cell.workload].workload,
+            placement: plan.placement,
+        };
+        [(plan.topologies[cell.topology].server, serve), (self.client, arm)]
+    }
+
+    pub(super) fn cell(&self) -> Cell {
+        self.cell
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it still waits for that host.
+    pub(super) fn uses(&self, host: usize) -> bool {
+        self.hosts.contains(&host)
+    }
+
+    pub(super) fn is_driving(&self) -> bool {
+        self.phase == Phase::Driving
+    }
+
+    /// Whether nothing is left to wait for.
+    pub(super) fn is_over(&self) -> bool {
+        self.hosts.is_empty()
+    }
+
+    /// Hosts that were told to stop too long ago.
+    pub(super) fn stuck(&self) -> Vec<usize> {
+        match self.phase {
+            Phase::Stopping { since } if since.elapsed() > STOP_LIMIT => self.hosts.clone(),
+            _ => Vec::new(),
         }
     }
 
-    fn progress(&self) -> RunEvent {
+    /// The user wants the run to end.
+    pub(super) fn interrupt(&mut self) {
+        self.interrupted = self.driven.is_none();
+        if self.interrupted {
+            self.trouble.get_or_insert_with(|| "the run was interrupted".to_owned());
+        }
+    }
+
+    /// A host that is gone says nothing more.
+    pub(super) fn lose(&mut self, host: usize, reason: &str) {
+        self.hosts.retain(|&waiting| waiting != host);
+        self.trouble.get_or_insert_with(|| reason.to_owned());
+    }
+
+    /// The commands that follow from what was heard, each with the host it is for.
+    pub(super) fn advance(&mut self) -> Vec<(usize, Command)> {
+        let id = self.cell.id;
+        let has_ended = self.driven.is_some() || self.trouble.is_some();
+        match (self.phase, self.target) {
+            (Phase::Stopping { .. }, _) => Vec::new(),
+            _ if has_ended => {
+                self.enter(Phase::Stopping { since: Instant::now() });
+                self.hosts.iter().map(|&host| (host, Command::Stop { cell: id })).collect()
+            }
+            (Phase::Starting, Some(target)) if self.armed => {
+                self.enter(Phase::Driving);
+                vec![(self.client, Command::Drive { cell: id, target })]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.phase_span = match phase {
+            Phase::Starting => tracing::info_span!(target: "rpycbench", parent: &self.span, "starting"),
+            Phase::Driving => tracing::info_span!(target: "rpycbench", parent: &self.span, "driving"),
+            Phase::Stopping { .. } => tracing::info_span!(target: "rpycbench", parent: &self.span, "stopping"),
+        };
+    }
+
+    /// How far it is, for who watches.
+    pub(super) fn progress(&self) -> RunEvent {
         RunEvent::CellProgress {
             cell: self.name.clone(),
-            phase: self.phase,
+            phase: self.phase.name(),
             done: self.done,
             total: self.record.expected,
             failed: self.failed,
@@ -212,7 +217,11 @@ impl Going {
         }
     }
 
-    fn take(&mut self, host: usize, event: Event) -> Result<(), RunError> {
+    /// Takes in what an agent says.
+    ///
+    /// # Errors
+    /// When samples cannot be written.
+    pub(super) fn take(&mut self, host: usize, event: Event) -> Result<(), SamplesError> {
         match event {
             Event::Serving { cell, address, pinned, startup_ns } if self.is(cell) => {
                 self.target = Some(address);
@@ -238,9 +247,7 @@ impl Going {
                 }
                 self.batches += 1;
                 self.record.failed += samples.failed() as u64;
-                if let Some(writer) = &mut self.writer {
-                    writer.append(&samples, self.epoch_ns)?;
-                }
+                self.writer.append(&samples, self.epoch_ns)?;
             }
             Event::Driven(driven) if self.is(driven.cell) => {
                 self.done = driven.samples;
@@ -250,7 +257,7 @@ impl Going {
                 self.driven = Some(driven);
             }
             Event::Stopped { cell, server, driver } if self.is(cell) => {
-                self.stopping.retain(|&stopping| stopping != host);
+                self.hosts.retain(|&waiting| waiting != host);
                 self.record.server_exit = server.map(record::exit).or(self.record.server_exit.take());
                 self.record.driver_exit = driver.map(record::exit).or(self.record.driver_exit.take());
             }
@@ -271,24 +278,56 @@ impl Going {
         cell == self.cell.id
     }
 
-    /// Decides whether the cell is complete: nothing went wrong and both sides count the same.
-    fn judge(&mut self, interrupted: bool) {
-        let record = &mut self.record;
-        let trouble = self.trouble.take().or_else(|| match &self.driven {
-            Some(driven) if driven.samples != record.stored => {
-                Some(format!("the agent counts {} samples, the controller {}", driven.samples, record.stored))
-            }
-            Some(driven) if driven.samples != driven.expected => {
-                Some(format!("the driver took {} of {} samples", driven.samples, driven.expected))
-            }
-            _ => None,
-        });
-        record.status = match (&trouble, interrupted) {
+    /// Closes the samples and compares the counts of both sides. Returns what to keep of the cell, how long it took, and what
+    /// to tell; `of` is how many cells there are.
+    ///
+    /// # Errors
+    /// When samples cannot be written.
+    pub(super) fn finish(mut self, of: usize) -> Result<(CellRecord, Duration, RunEvent), SamplesError> {
+        let took = self.began.elapsed();
+        self.record.stored = self.writer.finish()?;
+        self.record.wall_s = took.as_secs_f64();
+        let trouble = self.trouble.or_else(|| difference(&self.record, self.driven.as_ref()));
+        self.record.status = match (&trouble, self.interrupted) {
             (None, _) => CellStatus::Complete,
             (Some(_), true) => CellStatus::Interrupted,
             (Some(_), false) => CellStatus::Failed,
         };
-        record.reason = trouble.unwrap_or_default();
+        self.record.reason = trouble.unwrap_or_default();
+        let event = RunEvent::CellFinished {
+            cell: self.name,
+            number: self.number,
+            of,
+            status: self.record.status,
+            reason: self.record.reason.clone(),
+            samples: self.record.stored,
+            failed: self.record.failed,
+            p50_ns: self.histogram.quantile_ns(0.5),
+            p99_ns: self.histogram.quantile_ns(0.99),
+            seconds: self.record.wall_s,
+        };
+        Ok((self.record, took, event))
+    }
+
+    /// What to keep of a cell whose samples cannot be: the file that was begun is removed.
+    pub(super) fn abandon(mut self, reason: &str) -> CellRecord {
+        self.record.status = CellStatus::Failed;
+        self.record.reason = self.trouble.unwrap_or_else(|| reason.to_owned());
+        self.record.failed = 0;
+        self.record
+    }
+}
+
+/// In what the counts of a cell differ.
+fn difference(record: &CellRecord, driven: Option<&Driven>) -> Option<String> {
+    match driven {
+        Some(driven) if driven.samples != record.stored => {
+            Some(format!("the agent counts {} samples, the controller {}", driven.samples, record.stored))
+        }
+        Some(driven) if driven.samples != driven.expected => {
+            Some(format!("the driver took {} of {} samples", driven.samples, driven.expected))
+        }
+        _ => None,
     }
 }
 

@@ -1,29 +1,32 @@
 //! A run: the controller's side of the state machine drawn in `agent.proto`, and its only `select!`.
 
 mod cell;
+mod error;
 mod network;
+mod open;
+mod prepare;
 mod record;
+mod schedule;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rpycbench_certs::Authority;
-use rpycbench_measure::Stack;
 use rpycbench_process::Shutdown;
-use rpycbench_proto::message::{Failure, PythonFacts};
-use rpycbench_proto::{Command, Event};
+use rpycbench_proto::Command;
 use tokio::sync::mpsc;
 
-use crate::home::{Home, HomeError, KnownAgent};
-use crate::local_agent::{LocalAgent, LocalAgentError};
+use crate::home::{Home, KnownAgent};
+use crate::local_agent::LocalAgent;
 use crate::plan::{AgentAddress, Cell, Plan};
 use crate::progress::{Reporter, RunEvent};
-use crate::session::{Agent, FromAgent, Session, SessionError};
-use crate::store::manifest::{CellStatus, Manifest};
-use crate::store::samples::SamplesError;
-use crate::store::{FolderError, RunFolder};
+use crate::session::{FromAgent, Session};
+use crate::store::RunFolder;
+use crate::store::manifest::Manifest;
+
+pub(crate) use error::RunError;
 
 /// Events of all agents on their way to the one place that handles them.
 const EVENT_QUEUE: usize = 64;
@@ -56,58 +59,6 @@ pub(crate) struct Finished {
     pub folder: RunFolder,
     /// What is in `run.json`.
     pub manifest: Manifest,
-}
-
-/// A run that could not begin, or could not go on. What there was is kept.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum RunError {
-    /// The disk.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// The disk, while samples were written.
-    #[error(transparent)]
-    Samples(#[from] SamplesError),
-    /// This host's agent.
-    #[error(transparent)]
-    LocalAgent(#[from] LocalAgentError),
-    /// An agent.
-    #[error(transparent)]
-    Session(#[from] SessionError),
-    /// What this controller knows.
-    #[error(transparent)]
-    Home(#[from] HomeError),
-    /// Identities.
-    #[error(transparent)]
-    Certificates(#[from] rpycbench_certs::CertError),
-    /// The agent of a host in the plan is not known.
-    #[error(
-        "host {host}: no agent is enrolled at {address}; this version drives and serves on the controller's own host (local = true)"
-    )]
-    NotEnrolled {
-        /// The host's name in the plan.
-        host: String,
-        /// Its agent.
-        address: String,
-    },
-    /// A host could not get ready.
-    #[error("host {host}: {reason}")]
-    Prepare {
-        /// The host's name in the plan.
-        host: String,
-        /// Why.
-        reason: String,
-    },
-    /// The disk failed after cells had been kept.
-    #[error("{source}; the cells before it are kept in {}; free some space there or name another folder in --out, then run again", .folder.display())]
-    Cut {
-        /// What went wrong.
-        source: Box<Self>,
-        /// The run folder.
-        folder: PathBuf,
-    },
-    /// Told to end before the first cell.
-    #[error("interrupted before the first cell; nothing was measured")]
-    Interrupted,
 }
 
 /// Runs the cells of a plan and leaves samples and `run.json` in a new folder.
@@ -149,6 +100,7 @@ pub(crate) async fn run(
         events,
         reporter,
         shutdown: shutdown.clone(),
+        lost: HashMap::new(),
         seen: HashMap::new(),
     };
     let outcome = match run.open(&authority, &run_id, sender).await {
@@ -185,14 +137,8 @@ fn enrolled(settings: &Settings, host: &str, address: &str) -> Result<KnownAgent
 
 /// Places of the hosts that any cell to run refers to.
 fn hosts_in_use(settings: &Settings) -> Vec<usize> {
-    let mut hosts: Vec<usize> = settings
-        .cells
-        .iter()
-        .flat_map(|cell| {
-            let topology = &settings.plan.topologies[cell.topology];
-            [topology.client, topology.server]
-        })
-        .collect();
+    let mut hosts: Vec<usize> =
+        settings.cells.iter().flat_map(|cell| settings.plan.topologies[cell.topology].hosts()).collect();
     hosts.sort_unstable();
     hosts.dedup();
     hosts
@@ -208,6 +154,8 @@ struct Run<'a> {
     events: mpsc::Receiver<(usize, FromAgent)>,
     reporter: &'a mut Reporter,
     shutdown: Shutdown,
+    /// Hosts whose agent is gone, and why.
+    lost: HashMap<usize, String>,
     /// How long cells of each topology, server and workload have taken.
     seen: HashMap<(usize, usize, usize), Duration>,
 }
@@ -242,39 +190,6 @@ impl Run<'_> {
         }
     }
 
-    /// Starts or reaches every agent the cells need and has its environment made.
-    async fn open(
-        &mut self,
-        authority: &Authority,
-        run_id: &str,
-        sender: mpsc::Sender<(usize, FromAgent)>,
-    ) -> Result<(), RunError> {
-        let controller = authority.controller(run_id, IDENTITY_LIFE)?;
-        for number in hosts_in_use(&self.settings) {
-            let host = self.settings.plan.hosts[number].clone();
-            let agent = match &host.agent {
-                AgentAddress::Local => {
-                    let identity = authority.agent(&host.name, IDENTITY_LIFE)?;
-                    let (state, otlp) = (&self.settings.agent_state, self.settings.otlp.as_deref());
-                    let local = LocalAgent::start(&identity, state, otlp).await?;
-                    let address = local.address.clone();
-                    self.local_agents.push(local);
-                    Agent { host: host.name.clone(), name: host.name.clone(), address }
-                }
-                AgentAddress::Remote(address) => {
-                    let name = enrolled(&self.settings, &host.name, address)?.name;
-                    Agent { host: host.name.clone(), name, address: address.clone() }
-                }
-            };
-            let session = Session::open(&agent, &controller, run_id, number, sender.clone()).await?;
-            record::host(&mut self.manifest, &agent, &session.facts);
-            self.sessions.insert(number, session);
-        }
-        self.prepare().await?;
-        self.ping_all().await?;
-        Ok(self.folder.save(&self.manifest)?)
-    }
-
     /// Enters, once, something that a reader of the results should know.
     fn warn(&mut self, message: String) {
         if !self.manifest.warnings.contains(&message) {
@@ -283,90 +198,9 @@ impl Run<'_> {
         }
     }
 
-    async fn prepare(&mut self) -> Result<(), RunError> {
-        let began = Instant::now();
-        let mut stacks: Vec<Stack> =
-            self.settings.cells.iter().map(|cell| self.settings.plan.servers[cell.server].server.stack()).collect();
-        stacks.sort_unstable();
-        stacks.dedup();
-        for session in self.sessions.values() {
-            session.send(Command::Prepare { stacks: stacks.clone() }).await;
-        }
-        let mut waiting = self.sessions.len();
-        while waiting > 0 {
-            match self.next(Heed::Drain).await {
-                Next::Tick => {}
-                Next::Drain => return Err(RunError::Interrupted),
-                Next::From(number, FromAgent::Lost(reason)) => return Err(self.not_ready(number, reason)),
-                Next::From(number, FromAgent::Event(event)) => {
-                    let host = self.settings.plan.hosts[number].name.clone();
-                    match *event {
-                        Event::Opened { epoch_ns } => record::epoch(&mut self.manifest, &host, epoch_ns),
-                        Event::Preparing { what, done, total } => {
-                            self.reporter.tell(&RunEvent::Preparing { host, what, done, total });
-                        }
-                        Event::Prepared(facts) => {
-                            waiting -= 1;
-                            let PythonFacts { python, built, .. } = facts.clone();
-                            record::python(&mut self.manifest, &host, facts);
-                            let seconds = began.elapsed().as_secs_f64();
-                            self.reporter.tell(&RunEvent::Prepared { host, python, built, seconds });
-                        }
-                        Event::Failed(Failure { reason, .. }) => return Err(self.not_ready(number, reason)),
-                        other => return Err(self.not_ready(number, format!("unexpected answer {other:?}"))),
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn not_ready(&self, number: usize, reason: String) -> RunError {
-        RunError::Prepare { host: self.settings.plan.hosts[number].name.clone(), reason }
-    }
-
-    /// Runs the cells one after the other, until one cannot be kept or the user has had enough.
-    async fn measure(&mut self) -> Result<(), RunError> {
-        let cells = self.settings.cells.clone();
-        let began = Instant::now();
-        for (place, &cell) in cells.iter().enumerate() {
-            let name = self.settings.plan.cell_name(cell).to_string();
-            let left_s = cells[place..].iter().map(|&cell| self.expected(cell).as_secs_f64()).sum();
-            let expected_s = self.expected(cell).as_secs_f64();
-            let (number, of) = (place + 1, cells.len());
-            self.reporter.tell(&RunEvent::CellStarted { cell: name.clone(), number, of, expected_s, left_s });
-            let outcome = self.run_cell(cell, &name).await;
-            self.manifest.cells_wall_s = began.elapsed().as_secs_f64();
-            let lost = match outcome {
-                Ok(lost) => lost,
-                Err(error) => {
-                    self.mark_rest(&cells[place + 1..], "the run could not go on");
-                    return Err(error);
-                }
-            };
-            if let Some(reason) = lost {
-                self.mark_rest(&cells[place + 1..], &reason);
-                break;
-            }
-            if self.shutdown.drain.is_cancelled() {
-                self.mark_rest(&cells[place + 1..], "the run was interrupted");
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn expected(&self, cell: Cell) -> Duration {
-        let seen = self.seen.get(&(cell.topology, cell.server, cell.workload));
-        seen.copied().unwrap_or_else(|| self.settings.plan.guess(cell))
-    }
-
-    fn mark_rest(&mut self, cells: &[Cell], reason: &str) {
-        for cell in cells {
-            let mut record = record::cell(&self.settings.plan, *cell);
-            record.status = CellStatus::NotRun;
-            reason.clone_into(&mut record.reason);
-            self.manifest.cells.push(record);
+    async fn send(&self, host: usize, command: Command) {
+        if let Some(session) = self.sessions.get(&host) {
+            session.send(command).await;
         }
     }
 

@@ -55,14 +55,18 @@ impl Run<'_> {
             match self.next(Heed::Drain).await {
                 Next::Tick => {}
                 Next::Drain => return Err(RunError::Interrupted),
-                Next::From(host, FromAgent::Lost(reason)) => return Err(self.not_ready(host, reason)),
+                Next::From(host, FromAgent::Lost(reason)) => return Err(self.unreachable(host, reason)),
                 Next::From(host, FromAgent::Event(event)) => match *event {
                     Event::Failed(Failure { phase, reason, .. }) => {
-                        return Err(self.not_ready(host, format!("{phase}: {reason}")));
+                        return Err(self.unreachable(host, format!("{phase}: {reason}")));
                     }
                     event => return Ok(event),
                 },
             }
         }
+    }
+
+    fn unreachable(&self, host: usize, reason: String) -> RunError {
+        RunError::Network { host: self.settings.plan.hosts[host].name.clone(), reason }
     }
 }

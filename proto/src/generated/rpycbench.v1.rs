@@ -105,6 +105,13 @@ pub struct Open {
     pub protocol: u32,
     #[prost(string, tag = "2")]
     pub run_id: ::prost::alloc::string::String,
+    /// For who asks meanwhile: the study, the user and host that run it, and how long it is expected to take.
+    #[prost(string, tag = "3")]
+    pub study: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub controller: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "5")]
+    pub expected_ns: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Opened {

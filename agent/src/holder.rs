@@ -1,0 +1,128 @@
+//! Which run has the agent: one at a time, and whoever else asks is told which and until when.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp, Unit};
+use rpycbench_proto::message::Open;
+use tokio::sync::Notify;
+
+/// Shared by everyone who wants the agent.
+#[derive(Clone, Default)]
+pub(crate) struct Holder {
+    held: Arc<Mutex<Option<By>>>,
+    released: Arc<Notify>,
+}
+
+/// A run that has the agent.
+#[derive(Clone, Debug)]
+pub(crate) struct By {
+    peer: String,
+    /// Known from its first command on.
+    run: Option<Arc<(Open, Timestamp)>>,
+}
+
+impl Holder {
+    /// Takes the agent for a run from `peer`, or says who has it.
+    pub(crate) fn take(&self, peer: String) -> Result<Hold, By> {
+        let mut held = self.held();
+        match &*held {
+            Some(by) => Err(by.clone()),
+            None => {
+                *held = Some(By { peer, run: None });
+                Ok(Hold(self.clone()))
+            }
+        }
+    }
+
+    /// Waits until no run has the agent, which means that none of its processes is left.
+    pub(crate) async fn idle(&self) {
+        loop {
+            let released = self.released.notified();
+            if self.held().is_none() {
+                return;
+            }
+            released.await;
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<By>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Possession of the agent, given back when dropped.
+pub(crate) struct Hold(Holder);
+
+impl Hold {
+    /// Enters what the run says of itself, for others who ask.
+    pub(crate) fn enter(&self, open: Open) {
+        if let Some(by) = &mut *self.0.held() {
+            by.run = Some(Arc::new((open, Timestamp::now())));
+        }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        *self.0.held() = None;
+        self.0.released.notify_waiters();
+    }
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((Open { study, controller, expected, .. }, since)) = self.run.as_deref() else {
+            return write!(f, "busy with a run of {} that has just begun", self.peer);
+        };
+        write!(f, "busy with study {study:?} of {controller} ({})", self.peer)?;
+        let end = SignedDuration::try_from(*expected).ok().and_then(|expected| since.checked_add(expected).ok());
+        let Some(end) = end else { return Ok(()) };
+        let left = end.duration_since(Timestamp::now());
+        let to_seconds = |time: Timestamp| time.round(Unit::Second).unwrap_or(time);
+        match Duration::try_from(left) {
+            Ok(left) => {
+                let left = SignedDuration::from_secs(left.as_secs().cast_signed());
+                write!(f, " until about {}, {left:#} from now", to_seconds(end))
+            }
+            Err(_) => write!(f, ", which was expected to end at {}", to_seconds(end)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(expected: Duration) -> Open {
+        Open {
+            protocol: 1,
+            run_id: "run".to_owned(),
+            study: "lan".to_owned(),
+            controller: "ada@turin".to_owned(),
+            expected,
+        }
+    }
+
+    #[test]
+    fn whoever_comes_second_is_told_who_has_the_agent_and_until_when() {
+        let holder = Holder::default();
+        let hold = holder.take("192.0.2.1:9".to_owned()).ok().expect("the agent is free");
+        hold.enter(open(Duration::from_secs(3600)));
+        let by = holder.take("192.0.2.2:9".to_owned()).err().expect("it is taken").to_string();
+        assert!(by.starts_with("busy with study \"lan\" of ada@turin (192.0.2.1:9) until about "), "{by}");
+        assert!(by.contains("59m"), "{by}");
+        drop(hold);
+        assert!(holder.take("192.0.2.2:9".to_owned()).is_ok());
+    }
+
+    #[test]
+    fn a_run_that_takes_longer_than_expected_is_said_to_do_so() {
+        let holder = Holder::default();
+        let hold = holder.take("192.0.2.1:9".to_owned()).ok().expect("the agent is free");
+        hold.enter(open(Duration::ZERO));
+        let by = holder.take("192.0.2.2:9".to_owned()).err().expect("it is taken").to_string();
+        assert!(by.contains("which was expected to end at"), "{by}");
+    }
+}

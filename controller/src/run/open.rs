@@ -1,0 +1,99 @@
+//! Reaching the agents: all of them at once, before anything is measured.
+
+use std::time::{Duration, Instant};
+
+use rpycbench_certs::{Authority, Identity};
+use rpycbench_proto::PROTOCOL;
+use rpycbench_proto::message::Open;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tracing::Instrument;
+
+use super::{IDENTITY_LIFE, Run, RunError, enrolled, hosts_in_use, record};
+use crate::local_agent::LocalAgent;
+use crate::plan::AgentAddress;
+use crate::progress::RunEvent;
+use crate::session::{Agent, FromAgent, Session, SessionError};
+
+impl Run<'_> {
+    /// Starts or reaches every agent the cells need, has its environment made, and measures the network between them.
+    ///
+    /// # Errors
+    /// When one of them is not there, or not ready.
+    pub(super) async fn open(
+        &mut self,
+        authority: &Authority,
+        run_id: &str,
+        sender: mpsc::Sender<(usize, FromAgent)>,
+    ) -> Result<(), RunError> {
+        let identity = authority.controller(run_id, IDENTITY_LIFE)?;
+        let mut agents = Vec::new();
+        for number in hosts_in_use(&self.settings) {
+            agents.push((number, self.agent_of(number, authority).await?));
+        }
+        let expected = Duration::from_secs_f64(self.left(self.settings.cells.iter().copied()));
+        let study = self.settings.plan.name.clone();
+        let open = Open { protocol: PROTOCOL, run_id: run_id.to_owned(), study, controller: user_and_host(), expected };
+        self.connect(agents, &identity, &open, &sender).await?;
+        self.prepare().await?;
+        self.ping_all().await?;
+        Ok(self.folder.save(&self.manifest)?)
+    }
+
+    /// The agent of a host; that of the controller's own host is started for it.
+    async fn agent_of(&mut self, number: usize, authority: &Authority) -> Result<Agent, RunError> {
+        let host = self.settings.plan.hosts[number].clone();
+        match host.agent {
+            AgentAddress::Local => {
+                let identity = authority.agent(&host.name, IDENTITY_LIFE)?;
+                let (state, otlp) = (&self.settings.agent_state, self.settings.otlp.as_deref());
+                let local = LocalAgent::start(&identity, state, otlp).await?;
+                let address = local.address.clone();
+                self.local_agents.push(local);
+                Ok(Agent { name: host.name.clone(), host: host.name, address })
+            }
+            AgentAddress::Remote(address) => {
+                let name = enrolled(&self.settings, &host.name, &address)?.name;
+                Ok(Agent { host: host.name, name, address })
+            }
+        }
+    }
+
+    /// Opens a session with every agent; the first that cannot be had ends them all.
+    async fn connect(
+        &mut self,
+        agents: Vec<(usize, Agent)>,
+        identity: &Identity,
+        open: &Open,
+        sender: &mpsc::Sender<(usize, FromAgent)>,
+    ) -> Result<(), RunError> {
+        let began = Instant::now();
+        let count = agents.len();
+        let mut opening = JoinSet::new();
+        for (number, agent) in agents {
+            let (identity, open, sender) = (identity.clone(), open.clone(), sender.clone());
+            let session = async move {
+                let session = Session::open(&agent, &identity, open, number, sender).await?;
+                Ok::<_, SessionError>((number, agent, session))
+            };
+            opening.spawn(session.in_current_span());
+        }
+        while let Some(opened) = opening.join_next().await {
+            // A task of this set ends in no other way: it is not cancelled and does not panic.
+            let Ok(opened) = opened else { continue };
+            let (number, agent, session) = opened?;
+            record::host(&mut self.manifest, &agent, &session.facts);
+            self.sessions.insert(number, session);
+        }
+        self.reporter.tell(&RunEvent::Connected { agents: count, seconds: began.elapsed().as_secs_f64() });
+        Ok(())
+    }
+}
+
+/// Who runs this, as `user@host`, for people who find an agent busy.
+fn user_and_host() -> String {
+    let user =
+        ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "somebody".into());
+    let host = sysinfo::System::host_name().unwrap_or_else(|_| "an unnamed host".to_owned());
+    format!("{user}@{host}")
+}

@@ -1,0 +1,59 @@
+//! Before the first cell: every host makes its Python environment.
+
+use std::time::Instant;
+
+use rpycbench_measure::Stack;
+use rpycbench_proto::message::{Failure, PythonFacts};
+use rpycbench_proto::{Command, Event};
+
+use super::{Heed, Next, Run, RunError, record};
+use crate::progress::RunEvent;
+use crate::session::FromAgent;
+
+impl Run<'_> {
+    /// Has every host make the environment that the cells need, all at once.
+    ///
+    /// # Errors
+    /// When one of them cannot.
+    pub(super) async fn prepare(&mut self) -> Result<(), RunError> {
+        let began = Instant::now();
+        let mut stacks: Vec<Stack> =
+            self.settings.cells.iter().map(|cell| self.settings.plan.servers[cell.server].server.stack()).collect();
+        stacks.sort_unstable();
+        stacks.dedup();
+        for session in self.sessions.values() {
+            session.send(Command::Prepare { stacks: stacks.clone() }).await;
+        }
+        let mut waiting = self.sessions.len();
+        while waiting > 0 {
+            match self.next(Heed::Drain).await {
+                Next::Tick => {}
+                Next::Drain => return Err(RunError::Interrupted),
+                Next::From(number, FromAgent::Lost(reason)) => return Err(self.not_ready(number, reason)),
+                Next::From(number, FromAgent::Event(event)) => {
+                    let host = self.settings.plan.hosts[number].name.clone();
+                    match *event {
+                        Event::Opened { epoch_ns } => record::epoch(&mut self.manifest, &host, epoch_ns),
+                        Event::Preparing { what, done, total } => {
+                            self.reporter.tell(&RunEvent::Preparing { host, what, done, total });
+                        }
+                        Event::Prepared(facts) => {
+                            waiting -= 1;
+                            let PythonFacts { python, built, .. } = facts.clone();
+                            record::python(&mut self.manifest, &host, facts);
+                            let seconds = began.elapsed().as_secs_f64();
+                            self.reporter.tell(&RunEvent::Prepared { host, python, built, seconds });
+                        }
+                        Event::Failed(Failure { reason, .. }) => return Err(self.not_ready(number, reason)),
+                        other => return Err(self.not_ready(number, format!("unexpected answer {other:?}"))),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn not_ready(&self, number: usize, reason: String) -> RunError {
+        RunError::Prepare { host: self.settings.plan.hosts[number].name.clone(), reason }
+    }
+}

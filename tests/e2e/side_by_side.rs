@@ -70,7 +70,7 @@ impl Hosts {
             controller.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the controller starts");
         let mut events = BufReader::new(controller.stdout.take().expect("a pipe"));
         let mut line = String::new();
-        while !(line.contains("\"phase\":\"driving\"") && !line.contains("\"done\":0")) {
+        while !line.contains("\"phase\":\"driving\"") || line.contains("\"done\":0") {
             line.clear();
             assert_ne!(events.read_line(&mut line).expect("events"), 0, "the load never ran");
         }

@@ -9,7 +9,7 @@ use rpycbench_proto::message::Open;
 use tokio::sync::Notify;
 
 /// Shared by everyone who wants the agent.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Holder {
     held: Arc<Mutex<Option<By>>>,
     released: Arc<Notify>,
@@ -53,6 +53,7 @@ impl Holder {
 }
 
 /// Possession of the agent, given back when dropped.
+#[derive(Debug)]
 pub(crate) struct Hold(Holder);
 
 impl Hold {
@@ -108,9 +109,9 @@ mod tests {
     #[test]
     fn whoever_comes_second_is_told_who_has_the_agent_and_until_when() {
         let holder = Holder::default();
-        let hold = holder.take("192.0.2.1:9".to_owned()).ok().expect("the agent is free");
+        let hold = holder.take("192.0.2.1:9".to_owned()).expect("the agent is free");
         hold.enter(open(Duration::from_secs(3600)));
-        let by = holder.take("192.0.2.2:9".to_owned()).err().expect("it is taken").to_string();
+        let by = holder.take("192.0.2.2:9".to_owned()).expect_err("it is taken").to_string();
         assert!(by.starts_with("busy with study \"lan\" of ada@turin (192.0.2.1:9) until about "), "{by}");
         assert!(by.contains("59m"), "{by}");
         drop(hold);
@@ -120,9 +121,9 @@ mod tests {
     #[test]
     fn a_run_that_takes_longer_than_expected_is_said_to_do_so() {
         let holder = Holder::default();
-        let hold = holder.take("192.0.2.1:9".to_owned()).ok().expect("the agent is free");
+        let hold = holder.take("192.0.2.1:9".to_owned()).expect("the agent is free");
         hold.enter(open(Duration::ZERO));
-        let by = holder.take("192.0.2.2:9".to_owned()).err().expect("it is taken").to_string();
+        let by = holder.take("192.0.2.2:9".to_owned()).expect_err("it is taken").to_string();
         assert!(by.contains("which was expected to end at"), "{by}");
     }
 }

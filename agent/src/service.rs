@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rpycbench_proto::message::HostFacts;
 use rpycbench_proto::{Command, PROTOCOL, pb};
 use tokio::sync::mpsc;
@@ -47,6 +48,7 @@ impl pb::agent_server::Agent for AgentService {
             protocol: PROTOCOL,
             build: env!("CARGO_PKG_VERSION").to_owned(),
             host: Some(HostFacts::clone(&self.facts).into()),
+            unix_ns: Timestamp::now().as_nanosecond().try_into().unwrap_or(i64::MAX),
         }))
     }
 

@@ -14,8 +14,9 @@ use crate::CertError;
 use crate::files;
 use crate::identity::{Identity, agent_dns_name};
 
-/// How far back a new certificate is valid, for hosts whose clocks differ a little.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(300);
+/// How far back a new certificate is valid, for hosts whose clocks differ: a time zone set wrong is the usual mistake, and a
+/// day is more than any of them. Nobody has the key before the certificate is made, so nothing is gained by less.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(24 * 3600);
 /// How long a controller's own authorities are good.
 const AUTHORITY_LIFE: Duration = Duration::from_secs(5 * 365 * 24 * 3600);
 /// How long an enrolled agent's certificate is good.

@@ -1,5 +1,6 @@
 //! Speaks gRPC with one agent: generated messages in and out, no logic.
 
+use jiff::{SignedDuration, Timestamp};
 use rpycbench_certs::{Identity, agent_dns_name};
 use rpycbench_proto::message::{HostFacts, Open};
 use rpycbench_proto::pb::agent_client::AgentClient;
@@ -69,6 +70,8 @@ pub(crate) struct Session {
     commands: mpsc::Sender<Command>,
     /// What the agent says of its host.
     pub facts: HostFacts,
+    /// How far its wall clock is ahead of this one's, give or take the time its answer took.
+    pub clock_ahead: SignedDuration,
 }
 
 /// Whom to talk to.
@@ -99,7 +102,10 @@ impl Session {
         let channel = dial(&agent.address, identity.client_config()?, &agent_dns_name(&agent.name)).await;
         let mut client = AgentClient::new(channel.map_err(unreachable)?);
         let hello = Request::new(pb::HelloRequest { protocol: PROTOCOL, build: env!("CARGO_PKG_VERSION").to_owned() });
+        let asked = Timestamp::now();
         let hello = client.hello(hello).await.map_err(|status| refused(agent, &status))?.into_inner();
+        let clock_ahead = Timestamp::from_nanosecond(hello.unix_ns.into())
+            .map_or(SignedDuration::MAX, |theirs| theirs.duration_since(asked));
         if hello.protocol != PROTOCOL {
             let (host, address) = (agent.host.clone(), agent.address.clone());
             return Err(SessionError::Protocol { host, address, theirs: hello.protocol });
@@ -125,7 +131,7 @@ impl Session {
             // Nobody listens once the run is over.
             drop(events.send((number, FromAgent::Lost(reason))).await);
         });
-        Ok(Self { commands, facts: hello.host.unwrap_or_default().into() })
+        Ok(Self { commands, facts: hello.host.unwrap_or_default().into(), clock_ahead })
     }
 
     /// Sends a command. One that cannot be sent has lost its agent, which is reported as [`FromAgent::Lost`].

@@ -195,7 +195,7 @@ fn a_server_whose_address_the_host_does_not_have_is_named() {
         PLAN.replace("agent = \"10.211.55.14:7443\"", "agent = \"10.211.55.14:7443\"\nserve_on = \"10.211.55.99\"");
     let plan = hosts.sandbox.plan(&plan).display().to_string();
     let outcome = hosts.controller(&["run", &plan, "--only", "lan/*"]);
-    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert_eq!(outcome.code, Some(5), "{outcome:?}");
     let said = outcome.stderr.lines().last().unwrap_or_default();
     assert!(said.contains("host hurin: echo: cannot bind 10.211.55.99") && said.contains("serve_on"), "{said}");
 }

@@ -11,6 +11,8 @@ use crate::sandbox::binaries;
 pub struct Installed {
     child: Child,
     state: PathBuf,
+    /// The host's own, for every program on it.
+    environment: Vec<(&'static str, String)>,
     /// Where it listens.
     pub address: String,
 }
@@ -21,6 +23,14 @@ impl Installed {
     /// # Panics
     /// When it does not listen.
     pub fn start(sandbox: &Sandbox, name: &str, address: &str) -> Self {
+        Self::start_with(sandbox, name, address, Vec::new())
+    }
+
+    /// The same with more in its environment.
+    ///
+    /// # Panics
+    /// When it does not listen.
+    pub fn start_with(sandbox: &Sandbox, name: &str, address: &str, environment: Vec<(&'static str, String)>) -> Self {
         let state = sandbox.path().join(name);
         std::fs::create_dir(&state).expect("a state folder");
         let shared = sandbox.path().join("home/agent/environments");
@@ -29,6 +39,7 @@ impl Installed {
         let mut child = Command::new(binaries().join("rpycbench-agent"))
             .args(["serve", "--listen", &format!("{address}:0"), "--state"])
             .arg(&state)
+            .envs(environment.iter().cloned())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -37,7 +48,7 @@ impl Installed {
         BufReader::new(child.stdout.as_mut().expect("a pipe")).read_line(&mut line).expect("the agent says something");
         let address =
             line.split_whitespace().find(|word| word.starts_with(address)).unwrap_or_else(|| panic!("{line:?}"));
-        Self { address: address.trim_end_matches(',').to_owned(), child, state }
+        Self { address: address.trim_end_matches(',').to_owned(), child, state, environment }
     }
 
     /// A new code, as its administrator gets it.
@@ -48,6 +59,7 @@ impl Installed {
         let output = Command::new(binaries().join("rpycbench-agent"))
             .args(["enrol-code", "--name", name, "--state"])
             .arg(&self.state)
+            .envs(self.environment.iter().cloned())
             .output()
             .expect("the agent starts");
         assert!(output.status.success(), "{output:?}");

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use jiff::SignedDuration;
 use rpycbench_certs::{Authority, Identity};
 use rpycbench_proto::PROTOCOL;
 use rpycbench_proto::message::Open;
@@ -83,10 +84,29 @@ impl Run<'_> {
             let Ok(opened) = opened else { continue };
             let (number, agent, session) = opened?;
             record::host(&mut self.manifest, &agent, &session.facts);
+            self.compare_clocks(&agent.host, session.clock_ahead);
             self.sessions.insert(number, session);
         }
         self.reporter.tell(&RunEvent::Connected { agents: count, seconds: began.elapsed().as_secs_f64() });
         Ok(())
+    }
+}
+
+/// A wall clock that is off by more misleads who compares logs of two hosts.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(2);
+
+impl Run<'_> {
+    /// Says which host's wall clock is not this one's. No sample depends on it, so the run goes on.
+    fn compare_clocks(&mut self, host: &str, ahead: SignedDuration) {
+        if ahead.abs() < CLOCKS_DIFFER {
+            return;
+        }
+        let side = if ahead.is_positive() { "ahead of" } else { "behind" };
+        let by = SignedDuration::from_secs_f64(ahead.abs().as_secs_f64().round());
+        self.warn(format!(
+            "the clock of {host} is {by:#} {side} the controller's: no sample depends on it, logs and certificates do; \
+             set it, for instance with an NTP service"
+        ));
     }
 }
 

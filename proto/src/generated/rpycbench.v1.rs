@@ -14,6 +14,9 @@ pub struct HelloReply {
     pub build: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "3")]
     pub host: ::core::option::Option<HostFacts>,
+    /// The host's wall clock when it answered, since 1970. Only to warn of one that is wrong: no measurement depends on it.
+    #[prost(int64, tag = "10")]
+    pub unix_ns: i64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct HostFacts {

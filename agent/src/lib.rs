@@ -20,6 +20,7 @@ mod host;
 mod ping;
 mod placement;
 pub mod python;
+mod reach;
 pub mod run;
 pub mod serve;
 pub mod service;

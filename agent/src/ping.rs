@@ -10,6 +10,8 @@ use crate::clock;
 const BYTES: usize = 64;
 /// A datagram without an answer by then is lost.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+/// This many in a row without any answer, and the rest would be silence too; only those that were sent are counted.
+const SILENT: u32 = 3;
 /// Most pings of one order: a second of them at a millisecond each.
 const MAX_COUNT: u32 = 1_000;
 
@@ -46,6 +48,9 @@ pub(crate) fn ping(target: SocketAddr, count: u32) -> io::Result<RoundTrips> {
         match once(&socket, number)? {
             Some(ns) => trips.ns.push(ns),
             None => trips.lost += 1,
+        }
+        if trips.ns.is_empty() && trips.lost == SILENT {
+            break;
         }
     }
     Ok(trips)

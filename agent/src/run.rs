@@ -16,6 +16,7 @@ use crate::drive::{self, Drive};
 use crate::holder::Hold;
 use crate::ping::{self, RoundTrips};
 use crate::python::environment::{Environment, EnvironmentError, Step};
+use crate::reach;
 use crate::serve::{self, Serve};
 
 /// The conversation broke its rules, or could not begin.
@@ -57,7 +58,7 @@ pub(crate) async fn run(
         environment: None,
         cells: HashMap::new(),
         tasks: JoinSet::new(),
-        echoes: JoinSet::new(),
+        background: JoinSet::new(),
         opened: false,
         hold,
     };
@@ -92,8 +93,8 @@ struct Run<'a> {
     environment: Option<Environment>,
     cells: HashMap<CellId, Cell>,
     tasks: JoinSet<Ended>,
-    /// They end with the run.
-    echoes: JoinSet<()>,
+    /// What answers other hosts; it ends with the run.
+    background: JoinSet<()>,
     opened: bool,
     hold: &'a Hold,
 }
@@ -115,6 +116,7 @@ struct Cell {
 enum Ended {
     Prepared(Result<Environment, EnvironmentError>),
     Pinged(SocketAddr, std::io::Result<RoundTrips>),
+    Called(Result<(), String>),
     Server(CellId, Exit),
     Driver(CellId, Exit),
 }
@@ -145,7 +147,7 @@ impl Run<'_> {
             Command::Echo { address } => match ping::bind(address).await {
                 Ok(socket) => {
                     let bound = socket.local_addr().unwrap_or_else(|_| (address, 0).into());
-                    self.echoes.spawn(ping::echo(socket));
+                    self.background.spawn(ping::echo(socket));
                     self.send(Event::Echoing { address: bound }).await;
                 }
                 Err(error) => {
@@ -157,6 +159,20 @@ impl Run<'_> {
                 self.tasks.spawn(async move {
                     let trips = tokio::task::spawn_blocking(move || ping::ping(target, count)).await;
                     Ended::Pinged(target, trips.map_err(std::io::Error::other).and_then(|trips| trips))
+                });
+            }
+            Command::Listen { address, ports } => {
+                let listeners = reach::listen(address, &ports).await;
+                let ports = listeners.iter().filter_map(|listener| Some(listener.local_addr().ok()?.port())).collect();
+                for listener in listeners {
+                    self.background.spawn(reach::answer_once(listener));
+                }
+                self.send(Event::Listening { address, ports }).await;
+            }
+            Command::Reach { address, ports } => {
+                self.tasks.spawn(async move {
+                    let targets: Vec<_> = ports.into_iter().map(|port| SocketAddr::new(address, port)).collect();
+                    Ended::Called(reach::call(&targets).await)
                 });
             }
             Command::Serve { cell, server, address, placement } => {
@@ -219,6 +235,8 @@ impl Run<'_> {
             Ended::Pinged(target, Err(error)) => {
                 self.send(whole_run("ping", format!("cannot send to {target}: {error}"))).await;
             }
+            Ended::Called(Ok(())) => self.send(Event::Reached).await,
+            Ended::Called(Err(reason)) => self.send(whole_run("reach", reason)).await,
             Ended::Server(cell, exit) => {
                 let entered = self.cells.entry(cell).or_default();
                 entered.running -= 1;

@@ -44,6 +44,14 @@ fn port(field: &'static str, value: u32) -> Result<u16, InvalidMessage> {
     u16::try_from(value).map_err(|_| InvalidMessage::new(field, format!("is not a port: {value}")))
 }
 
+fn ports(field: &'static str, values: Vec<u32>) -> Result<Vec<u16>, InvalidMessage> {
+    values.into_iter().map(|value| port(field, value)).collect()
+}
+
+fn widened(ports: Vec<u16>) -> Vec<u32> {
+    ports.into_iter().map(u32::from).collect()
+}
+
 // === commands
 
 impl From<Command> for pb::Command {
@@ -60,6 +68,12 @@ impl From<Command> for pb::Command {
             Command::Echo { address } => Kind::Echo(pb::Echo { address: address.to_string() }),
             Command::Ping { target, count } => {
                 Kind::Ping(pb::Ping { address: target.ip().to_string(), port: target.port().into(), count })
+            }
+            Command::Listen { address, ports } => {
+                Kind::Listen(pb::Listen { address: address.to_string(), ports: widened(ports) })
+            }
+            Command::Reach { address, ports } => {
+                Kind::Reach(pb::Reach { address: address.to_string(), ports: widened(ports) })
             }
             Command::Serve { cell, server, address, placement } => Kind::Serve(pb::Serve {
                 cell,
@@ -100,6 +114,12 @@ impl TryFrom<pb::Command> for Command {
                 target: SocketAddr::new(address("ping.address", &ping.address)?, port("ping.port", ping.port)?),
                 count: ping.count,
             },
+            Kind::Listen(pb::Listen { address: on, ports: list }) => {
+                Self::Listen { address: address("listen.address", &on)?, ports: ports("listen.ports", list)? }
+            }
+            Kind::Reach(pb::Reach { address: at, ports: list }) => {
+                Self::Reach { address: address("reach.address", &at)?, ports: ports("reach.ports", list)? }
+            }
             Kind::Serve(serve) => Self::Serve {
                 cell: serve.cell,
                 server: serve.server.ok_or_else(|| missing("serve.server"))?.try_into()?,
@@ -139,6 +159,10 @@ impl From<Event> for pb::Event {
                 round_trip_ns,
                 lost,
             }),
+            Event::Listening { address, ports } => {
+                Kind::Listening(pb::Listening { address: address.to_string(), ports: widened(ports) })
+            }
+            Event::Reached => Kind::Reached(pb::Reached {}),
             Event::Serving { cell, address, pinned, startup_ns } => Kind::Serving(pb::Serving {
                 cell,
                 address: address.ip().to_string(),
@@ -197,6 +221,10 @@ impl TryFrom<pb::Event> for Event {
                 round_trip_ns: pinged.round_trip_ns,
                 lost: pinged.lost,
             },
+            Kind::Listening(pb::Listening { address: on, ports: list }) => {
+                Self::Listening { address: address("listening.address", &on)?, ports: ports("listening.ports", list)? }
+            }
+            Kind::Reached(pb::Reached {}) => Self::Reached,
             Kind::Serving(serving) => Self::Serving {
                 cell: serving.cell,
                 address: SocketAddr::new(

@@ -31,6 +31,20 @@ pub enum Command {
         /// Datagrams, one after the other.
         count: u32,
     },
+    /// Listens on those of the ports that are free, each until it was called once.
+    Listen {
+        /// The address of this host to bind.
+        address: IpAddr,
+        /// 0 is any.
+        ports: Vec<u16>,
+    },
+    /// Opens a TCP connection to every port, one after the other.
+    Reach {
+        /// The host that listens.
+        address: IpAddr,
+        /// Where.
+        ports: Vec<u16>,
+    },
     /// Starts a server under test.
     Serve {
         /// The cell.
@@ -115,6 +129,15 @@ pub enum Event {
         /// Datagrams without an answer.
         lost: u32,
     },
+    /// Ports are listened on.
+    Listening {
+        /// On this address.
+        address: IpAddr,
+        /// Those that it could listen on.
+        ports: Vec<u16>,
+    },
+    /// Every port was reached.
+    Reached,
     /// A server under test answers.
     Serving {
         /// The cell.

@@ -61,6 +61,8 @@ fn command() -> impl Strategy<Value = Command> {
             .prop_map(|(cell, address, port)| Command::Drive { cell, target: SocketAddr::new(address, port) }),
         any::<u32>().prop_map(|cell| Command::Stop { cell }),
         any::<IpAddr>().prop_map(|address| Command::Echo { address }),
+        any::<(IpAddr, Vec<u16>)>().prop_map(|(address, ports)| Command::Listen { address, ports }),
+        any::<(IpAddr, Vec<u16>)>().prop_map(|(address, ports)| Command::Reach { address, ports }),
         any::<(IpAddr, u16, u32)>()
             .prop_map(|(address, port, count)| Command::Ping { target: SocketAddr::new(address, port), count }),
     ]
@@ -120,6 +122,8 @@ fn event() -> impl Strategy<Value = Event> {
         }),
         (any::<u32>(), pinned()).prop_map(|(cell, pinned)| Event::Armed { cell, pinned }),
         any::<(IpAddr, u16)>().prop_map(|(address, port)| Event::Echoing { address: SocketAddr::new(address, port) }),
+        any::<(IpAddr, Vec<u16>)>().prop_map(|(address, ports)| Event::Listening { address, ports }),
+        Just(Event::Reached),
         any::<(IpAddr, u16, Vec<i64>, u32)>().prop_map(|(address, port, round_trip_ns, lost)| Event::Pinged {
             target: SocketAddr::new(address, port),
             round_trip_ns,

@@ -199,3 +199,20 @@ fn a_server_whose_address_the_host_does_not_have_is_named() {
     let said = outcome.stderr.lines().last().unwrap_or_default();
     assert!(said.contains("host hurin: echo: cannot bind 10.211.55.99") && said.contains("serve_on"), "{said}");
 }
+
+#[test]
+fn a_firewall_between_the_hosts_that_lets_only_agents_pass_is_named_before_the_first_cell() {
+    let _measuring = MEASURING.lock().unwrap_or_else(PoisonError::into_inner);
+    let hosts = match TwoHosts::start() {
+        Ok(hosts) => hosts,
+        Err(why) => return println!("skipped: {why}"),
+    };
+    hosts.lan.both_ways("turin", "hurin").only(7443);
+    let plan = hosts.sandbox.plan(PLAN).display().to_string();
+    let outcome = hosts.controller(&["run", &plan, "--only", "lan/*"]);
+    assert_eq!(outcome.code, Some(5), "{outcome:?}");
+    let said = outcome.stderr.lines().last().unwrap_or_default();
+    assert!(said.contains("host turin: reach: no TCP connection to 10.211.55.14:"), "{said}");
+    assert!(said.contains("where servers of hurin will be; its agent can be reached"), "{said}");
+    assert!(!hosts.sandbox.latest().join("results.json").exists());
+}

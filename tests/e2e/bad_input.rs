@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use rpycbench_tests::installed::Installed;
 use rpycbench_tests::sandbox::plan;
 use rpycbench_tests::{Outcome, Sandbox};
 
@@ -239,4 +240,31 @@ fn a_full_disk_ends_the_run_and_earlier_cells_are_kept() {
     assert!(outcome.stdout.contains("b001.parquet") && outcome.stdout.contains("run.json"), "{outcome:?}");
     assert!(!outcome.stdout.contains("results.json") && !outcome.stdout.contains(".part"), "{outcome:?}");
     assert_eq!(sandbox.processes(), []);
+}
+
+#[test]
+fn a_host_whose_name_does_not_resolve_is_named_with_the_reason() {
+    let sandbox = Sandbox::new();
+    let hurin = Installed::start(&sandbox, "hurin", "127.0.0.2");
+    let outcome = sandbox.call(&["enrol", "no-such-host.invalid:7443", "--code", &hurin.code("hurin")]);
+    assert_eq!(outcome.code, Some(5));
+    let line = one_line(&outcome);
+    assert!(line.contains("no-such-host.invalid:7443") && line.contains("failed to lookup address"), "{line}");
+}
+
+#[test]
+fn an_agent_that_is_not_on_the_port_it_was_enrolled_at_is_named_with_its_host() {
+    let sandbox = Sandbox::new();
+    let hurin = Installed::start(&sandbox, "hurin", "127.0.0.2");
+    let enrolled = sandbox.call(&["enrol", &hurin.address, "--code", &hurin.code("hurin")]);
+    assert_eq!(enrolled.code, Some(0), "{enrolled:?}");
+    let address = hurin.address.clone();
+    drop(hurin);
+    let remote = plan(&["rpyc-threaded"], CONNECT).replace("local = true", &format!("agent = \"{address}\""));
+    let outcome = sandbox.run(&remote, &[]);
+    assert_eq!(outcome.code, Some(5));
+    let line = one_line(&outcome);
+    assert!(line.contains(&format!("host here: cannot reach the agent at {address}: ")), "{line}");
+    assert!(line.contains("Connection refused"), "{line}");
+    assert!(!sandbox.latest().join("results.json").exists());
 }

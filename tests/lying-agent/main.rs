@@ -112,6 +112,8 @@ fn answer(lie: &str, command: Command) -> Vec<Event> {
                 }),
             ]
         }
+        Command::Listen { address, ports } => vec![Event::Listening { address, ports }],
+        Command::Reach { .. } => vec![Event::Reached],
         Command::Stop { cell } => vec![Event::Stopped { cell, server: None, driver: None }],
     }
 }

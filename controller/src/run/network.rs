@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU16;
 
 use rpycbench_proto::message::Failure;
 use rpycbench_proto::{Command, Event};
@@ -23,6 +24,42 @@ impl Run<'_> {
         } else {
             plan.hosts[topology.server].serve_on
         }
+    }
+
+    /// Has every host that drives open a TCP connection to every host it will drive at, on the ports of the plan's servers.
+    ///
+    /// # Errors
+    /// Which of them cannot, though both agents can be reached.
+    pub(super) async fn reach_all(&mut self) -> Result<(), RunError> {
+        let plan = &self.settings.plan;
+        let pairs: BTreeSet<(usize, usize)> = self
+            .settings
+            .cells
+            .iter()
+            .map(|cell| &plan.topologies[cell.topology])
+            .filter(|topology| topology.client != topology.server)
+            .map(|topology| (topology.client, topology.server))
+            .collect();
+        // 0: what a server gets that has no port of its own.
+        let ports: BTreeSet<u16> = plan.servers.iter().map(|it| it.server.port.map_or(0, NonZeroU16::get)).collect();
+        for (client, server) in pairs {
+            let address = self.settings.plan.hosts[server].serve_on;
+            self.send(server, Command::Listen { address, ports: ports.iter().copied().collect() }).await;
+            let Event::Listening { ports, .. } = self.answer().await? else { continue };
+            self.send(client, Command::Reach { address, ports }).await;
+            self.answer().await.map_err(|error| match error {
+                RunError::Network { host, reason } => {
+                    let server = &self.settings.plan.hosts[server].name;
+                    let reason = format!(
+                        "{reason}, where servers of {server} will be; its agent can be reached: let TCP pass between the \
+                         two, or give the servers a port that may pass"
+                    );
+                    RunError::Network { host, reason }
+                }
+                other => other,
+            })?;
+        }
+        Ok(())
     }
 
     /// Pings over every topology that has a cell, one after the other.

@@ -37,6 +37,7 @@ impl Run<'_> {
         let open = Open { protocol: PROTOCOL, run_id: run_id.to_owned(), study, controller: user_and_host(), expected };
         self.connect(agents, &identity, &open, &sender).await?;
         self.prepare().await?;
+        self.reach_all().await?;
         self.ping_all().await?;
         Ok(self.folder.save(&self.manifest)?)
     }

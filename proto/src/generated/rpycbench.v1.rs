@@ -42,7 +42,7 @@ pub struct HostFacts {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Command {
-    #[prost(oneof = "command::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "command::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
     pub kind: ::core::option::Option<command::Kind>,
 }
 /// Nested message and enum types in `Command`.
@@ -65,11 +65,18 @@ pub mod command {
         Echo(super::Echo),
         #[prost(message, tag = "8")]
         Ping(super::Ping),
+        #[prost(message, tag = "9")]
+        Listen(super::Listen),
+        #[prost(message, tag = "10")]
+        Reach(super::Reach),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Event {
-    #[prost(oneof = "event::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12")]
+    #[prost(
+        oneof = "event::Kind",
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14"
+    )]
     pub kind: ::core::option::Option<event::Kind>,
 }
 /// Nested message and enum types in `Event`.
@@ -100,6 +107,10 @@ pub mod event {
         Echoing(super::Echoing),
         #[prost(message, tag = "12")]
         Pinged(super::Pinged),
+        #[prost(message, tag = "13")]
+        Listening(super::Listening),
+        #[prost(message, tag = "14")]
+        Reached(super::Reached),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -186,6 +197,32 @@ pub struct Pinged {
     #[prost(uint32, tag = "4")]
     pub lost: u32,
 }
+/// Listens on those of the ports that are free, each until it was called once. 0: any.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Listen {
+    #[prost(string, tag = "1")]
+    pub address: ::prost::alloc::string::String,
+    #[prost(uint32, repeated, tag = "2")]
+    pub ports: ::prost::alloc::vec::Vec<u32>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Listening {
+    #[prost(string, tag = "1")]
+    pub address: ::prost::alloc::string::String,
+    /// Those that it could listen on.
+    #[prost(uint32, repeated, tag = "2")]
+    pub ports: ::prost::alloc::vec::Vec<u32>,
+}
+/// Opens a TCP connection to every port, one after the other.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Reach {
+    #[prost(string, tag = "1")]
+    pub address: ::prost::alloc::string::String,
+    #[prost(uint32, repeated, tag = "2")]
+    pub ports: ::prost::alloc::vec::Vec<u32>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Reached {}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RpycServer {
     #[prost(enumeration = "RpycMode", tag = "1")]

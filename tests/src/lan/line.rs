@@ -25,6 +25,8 @@ pub(super) struct Conditions {
     pub(super) loss: f64,
     pub(super) bits_per_s: Option<u64>,
     pub(super) cut: bool,
+    /// All that passes, by TCP or UDP port of either end.
+    pub(super) only: Option<u16>,
 }
 
 /// What became of packets.
@@ -108,7 +110,7 @@ impl Line {
     pub(super) fn carry(&self, packet: &[u8]) {
         let now = Instant::now();
         let mut state = self.state();
-        let Some(due) = state.admit(packet.len(), now) else { return };
+        let Some(due) = state.admit(packet, now) else { return };
         let is_next = state.on_their_way.is_empty();
         if is_next && due <= now {
             self.hand_over(&mut state, packet);
@@ -183,9 +185,9 @@ impl Line {
 
 impl State {
     /// When a packet is due at the other end, apart from those before it; none when it never is, which is counted.
-    fn admit(&mut self, bytes: usize, now: Instant) -> Option<Instant> {
-        let Conditions { delay, jitter, loss, bits_per_s, cut } = self.conditions;
-        if cut {
+    fn admit(&mut self, packet: &[u8], now: Instant) -> Option<Instant> {
+        let Conditions { delay, jitter, loss, bits_per_s, cut, only } = self.conditions;
+        if cut || only.is_some_and(|port| !has_port(packet, port)) {
             self.packets.cut += 1;
             return None;
         }
@@ -201,7 +203,7 @@ impl State {
                 self.packets.refused += 1;
                 return None;
             }
-            sent = begun + taking(8 * bytes as u64);
+            sent = begun + taking(8 * packet.len() as u64);
             self.free = sent;
         }
         if self.on_their_way.len() == ON_THEIR_WAY {
@@ -211,4 +213,14 @@ impl State {
         let longer = if jitter.is_zero() { jitter } else { self.dice.random_range(Duration::ZERO..=jitter) };
         Some(sent + delay + longer)
     }
+}
+
+/// Whether an IPv4 packet of TCP or UDP comes from or goes to that port.
+fn has_port(packet: &[u8], port: u16) -> bool {
+    const TCP: u8 = 6;
+    const UDP: u8 = 17;
+    let header = usize::from(packet.first().copied().unwrap_or_default() & 0x0f) * 4;
+    let ports = packet.get(header..header + 4).unwrap_or_default();
+    let carried = packet.get(9).is_some_and(|protocol| [TCP, UDP].contains(protocol));
+    carried && ports.chunks(2).any(|bytes| bytes == port.to_be_bytes())
 }

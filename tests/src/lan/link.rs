@@ -54,6 +54,11 @@ impl<'lan> Link<'lan> {
         self.change(|conditions| conditions.cut = true)
     }
 
+    /// Only TCP and UDP from or to that port pass, as behind a firewall; the rest counts as cut.
+    pub fn only(&self, port: u16) -> &Self {
+        self.change(|conditions| conditions.only = Some(port))
+    }
+
     /// Undoes [`Link::cut`]; delay and the rest are as they were.
     pub fn mend(&self) -> &Self {
         self.change(|conditions| conditions.cut = false)

@@ -1,5 +1,7 @@
 //! The agent's side of a run: the state machine drawn in `agent.proto`, and the only `select!`.
 
+mod network;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,9 +16,8 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::drive::{self, Drive};
 use crate::holder::Hold;
-use crate::ping::{self, RoundTrips};
+use crate::ping::RoundTrips;
 use crate::python::environment::{Environment, EnvironmentError, Step};
-use crate::reach;
 use crate::serve::{self, Serve};
 
 /// The conversation broke its rules, or could not begin.
@@ -144,37 +145,10 @@ impl Run<'_> {
                     Ended::Prepared(Environment::prepare(&state, &stacks, progress).await)
                 });
             }
-            Command::Echo { address } => match ping::bind(address).await {
-                Ok(socket) => {
-                    let bound = socket.local_addr().unwrap_or_else(|_| (address, 0).into());
-                    self.background.spawn(ping::echo(socket));
-                    self.send(Event::Echoing { address: bound }).await;
-                }
-                Err(error) => {
-                    let reason = format!("cannot bind {address}: {error}; name an address of this host in serve_on");
-                    self.send(whole_run("echo", reason)).await;
-                }
-            },
-            Command::Ping { target, count } => {
-                self.tasks.spawn(async move {
-                    let trips = tokio::task::spawn_blocking(move || ping::ping(target, count)).await;
-                    Ended::Pinged(target, trips.map_err(std::io::Error::other).and_then(|trips| trips))
-                });
-            }
-            Command::Listen { address, ports } => {
-                let listeners = reach::listen(address, &ports).await;
-                let ports = listeners.iter().filter_map(|listener| Some(listener.local_addr().ok()?.port())).collect();
-                for listener in listeners {
-                    self.background.spawn(reach::answer_once(listener));
-                }
-                self.send(Event::Listening { address, ports }).await;
-            }
-            Command::Reach { address, ports } => {
-                self.tasks.spawn(async move {
-                    let targets: Vec<_> = ports.into_iter().map(|port| SocketAddr::new(address, port)).collect();
-                    Ended::Called(reach::call(&targets).await)
-                });
-            }
+            Command::Echo { address } => self.echo(address).await,
+            Command::Ping { target, count } => self.ping(target, count),
+            Command::Listen { address, ports } => self.listen(address, &ports).await,
+            Command::Reach { address, ports } => self.reach(address, ports),
             Command::Serve { cell, server, address, placement } => {
                 let environment = self.environment("serve")?;
                 let stop = self.enter(cell);

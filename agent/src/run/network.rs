@@ -1,0 +1,51 @@
+//! What a run asks about the network before its first cell.
+
+use std::net::{IpAddr, SocketAddr};
+
+use rpycbench_proto::message::Event;
+
+use super::{Ended, Run, whole_run};
+use crate::{ping, reach};
+
+impl Run<'_> {
+    /// Answers datagrams from now on.
+    pub(super) async fn echo(&mut self, address: IpAddr) {
+        match ping::bind(address).await {
+            Ok(socket) => {
+                let bound = socket.local_addr().unwrap_or_else(|_| (address, 0).into());
+                self.background.spawn(ping::echo(socket));
+                self.send(Event::Echoing { address: bound }).await;
+            }
+            Err(error) => {
+                let reason = format!("cannot bind {address}: {error}; name an address of this host in serve_on");
+                self.send(whole_run("echo", reason)).await;
+            }
+        }
+    }
+
+    /// Sends datagrams; how long they took is told when they are back.
+    pub(super) fn ping(&mut self, target: SocketAddr, count: u32) {
+        self.tasks.spawn(async move {
+            let trips = tokio::task::spawn_blocking(move || ping::ping(target, count)).await;
+            Ended::Pinged(target, trips.map_err(std::io::Error::other).and_then(|trips| trips))
+        });
+    }
+
+    /// Waits for a caller on those of the ports that are free.
+    pub(super) async fn listen(&mut self, address: IpAddr, ports: &[u16]) {
+        let listeners = reach::listen(address, ports).await;
+        let ports = listeners.iter().filter_map(|listener| Some(listener.local_addr().ok()?.port())).collect();
+        for listener in listeners {
+            self.background.spawn(reach::answer_once(listener));
+        }
+        self.send(Event::Listening { address, ports }).await;
+    }
+
+    /// Calls these ports of another host.
+    pub(super) fn reach(&mut self, address: IpAddr, ports: Vec<u16>) {
+        self.tasks.spawn(async move {
+            let targets: Vec<_> = ports.into_iter().map(|port| SocketAddr::new(address, port)).collect();
+            Ended::Called(reach::call(&targets).await)
+        });
+    }
+}

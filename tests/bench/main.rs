@@ -6,11 +6,14 @@
 #![expect(clippy::expect_used, reason = "a tool of this project's developers: a panic says what is missing")]
 
 mod driver;
+mod fleet;
 mod large_report;
 mod orchestration;
 
 use std::io::Write;
 use std::path::PathBuf;
+
+use clap::Parser;
 
 /// One line of the table.
 pub(crate) struct Figure {
@@ -21,40 +24,46 @@ pub(crate) struct Figure {
     goal: &'static str,
 }
 
+#[derive(Debug, Parser)]
+#[command(name = "rpycbench-bench")]
+struct Arguments {
+    /// An interpreter with the workers' libraries; `make bench` names it.
+    #[arg(long)]
+    python: PathBuf,
+    /// Only the parts whose name contains this: report, sample, script, fleet, orchestration.
+    #[arg(long, default_value = "")]
+    only: String,
+}
+
+/// A part of the table and how to measure it.
+type Part<'a> = (&'static str, Box<dyn Fn() -> Vec<Figure> + 'a>);
+
 fn main() {
-    let python = python();
+    let Arguments { python, only } = Arguments::parse();
+    let python = std::path::absolute(python).expect("a path");
+    let parts: [Part<'_>; 6] = [
+        // First, while no other child's memory can be taken for its own.
+        ("report of 10 million samples", Box::new(|| large_report::measure().into())),
+        ("sample cost in the driver", Box::new(|| vec![driver::sample_cost(&python)])),
+        ("script against rpyc-threaded", Box::new(|| vec![driver::against_a_script("rpyc-threaded", "plain_rpyc.py")])),
+        ("script against flask", Box::new(|| vec![driver::against_a_script("flask-threaded", "plain_requests.py")])),
+        ("fleet of agents", Box::new(|| fleet::measure().into())),
+        ("orchestration of localhost.toml", Box::new(|| vec![orchestration::measure()])),
+    ];
     let say = |text: &str| {
         // A reader that went away has seen enough.
         drop(writeln!(std::io::stdout(), "{text}"));
     };
     let mut figures = Vec::new();
-    // First, while no other child's memory can be taken for its own.
-    say("a report of 10 million samples …");
-    figures.extend(large_report::measure());
-    say("what a sample costs the driver …");
-    figures.push(driver::sample_cost(&python));
-    for (server, peer) in [("rpyc-threaded", "plain_rpyc.py"), ("flask-threaded", "plain_requests.py")] {
-        say(&format!("the driver against a plain script, {server} …"));
-        figures.push(driver::against_a_script(server, peer));
+    for (name, measure) in parts.iter().filter(|(name, _)| name.contains(&only)) {
+        say(&format!("{name} …"));
+        figures.extend(measure());
     }
-    say("the wall time of localhost.toml …");
-    figures.push(orchestration::measure());
     say("");
     say("| what | ours | peer | result | goal |\n|---|---|---|---|---|");
     for Figure { what, ours, peer, result, goal } in figures {
         say(&format!("| {what} | {ours} | {peer} | {result} | {goal} |"));
     }
-}
-
-/// `--python PATH`: an interpreter with the workers' libraries.
-fn python() -> PathBuf {
-    let mut args = std::env::args_os().skip(1);
-    assert!(
-        args.next().is_some_and(|flag| flag == "--python"),
-        "usage: rpycbench-bench --python PATH; `make bench` does it"
-    );
-    let path = args.next().expect("usage: rpycbench-bench --python PATH");
-    std::path::absolute(path).expect("a path")
 }
 
 /// The middle of some values.

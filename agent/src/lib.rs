@@ -16,6 +16,7 @@ pub mod doctor;
 pub mod drive;
 pub mod enrolment;
 mod host;
+mod link;
 mod ping;
 mod placement;
 pub mod python;

@@ -11,11 +11,11 @@ use tokio::task::JoinSet;
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
-use crate::clock;
 use crate::drive::{self, Drive};
 use crate::ping::{self, RoundTrips};
 use crate::python::environment::{Environment, EnvironmentError, Step};
 use crate::serve::{self, Serve};
+use crate::{clock, link};
 
 /// The conversation broke its rules, or could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -141,7 +141,7 @@ impl Run {
                 Ok(socket) => {
                     let bound = socket.local_addr().unwrap_or_else(|_| (address, 0).into());
                     self.echoes.spawn(ping::echo(socket));
-                    self.send(Event::Echoing { address: bound }).await;
+                    self.send(Event::Echoing { address: bound, link: link::with_address(bound.ip()) }).await;
                 }
                 Err(error) => {
                     let reason = format!("cannot bind {address}: {error}; name an address of this host in serve_on");
@@ -208,8 +208,8 @@ impl Run {
                 self.send(Event::Prepared(facts)).await;
             }
             Ended::Prepared(Err(error)) => self.send(whole_run("prepare", error.to_string())).await,
-            Ended::Pinged(target, Ok(RoundTrips { ns, lost })) => {
-                self.send(Event::Pinged { target, round_trip_ns: ns, lost }).await;
+            Ended::Pinged(target, Ok(RoundTrips { ns, lost, link })) => {
+                self.send(Event::Pinged { target, round_trip_ns: ns, lost, link }).await;
             }
             Ended::Pinged(target, Err(error)) => {
                 self.send(whole_run("ping", format!("cannot send to {target}: {error}"))).await;

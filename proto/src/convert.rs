@@ -10,7 +10,7 @@ use rpycbench_measure::{
     Call, ClientModel, FlaskMode, Placement, RpycMode, Samples, Server, ServerKind, Stack, Workload,
 };
 
-use crate::message::{Command, Driven, Event, Exit, Failure, HostFacts, Pinned, PythonFacts};
+use crate::message::{Command, Driven, Event, Exit, Failure, HostFacts, Link, Pinned, PythonFacts};
 use crate::pb;
 
 /// A message of the other side that makes no sense.
@@ -123,14 +123,17 @@ impl From<Event> for pb::Event {
             Event::Opened { epoch_ns } => Kind::Opened(pb::Opened { epoch_ns }),
             Event::Preparing { what, done, total } => Kind::Preparing(pb::Preparing { what, done, total }),
             Event::Prepared(facts) => Kind::Prepared(facts.into()),
-            Event::Echoing { address } => {
-                Kind::Echoing(pb::Echoing { address: address.ip().to_string(), port: address.port().into() })
-            }
-            Event::Pinged { target, round_trip_ns, lost } => Kind::Pinged(pb::Pinged {
+            Event::Echoing { address, link } => Kind::Echoing(pb::Echoing {
+                address: address.ip().to_string(),
+                port: address.port().into(),
+                link: Some(link.into()),
+            }),
+            Event::Pinged { target, round_trip_ns, lost, link } => Kind::Pinged(pb::Pinged {
                 address: target.ip().to_string(),
                 port: target.port().into(),
                 round_trip_ns,
                 lost,
+                link: Some(link.into()),
             }),
             Event::Serving { cell, address, pinned, startup_ns } => Kind::Serving(pb::Serving {
                 cell,
@@ -184,11 +187,13 @@ impl TryFrom<pb::Event> for Event {
                     address("echoing.address", &echoing.address)?,
                     port("echoing.port", echoing.port)?,
                 ),
+                link: echoing.link.unwrap_or_default().into(),
             },
             Kind::Pinged(pinged) => Self::Pinged {
                 target: SocketAddr::new(address("pinged.address", &pinged.address)?, port("pinged.port", pinged.port)?),
                 round_trip_ns: pinged.round_trip_ns,
                 lost: pinged.lost,
+                link: pinged.link.unwrap_or_default().into(),
             },
             Kind::Serving(serving) => Self::Serving {
                 cell: serving.cell,
@@ -483,6 +488,20 @@ impl From<pb::Prepared> for PythonFacts {
     fn from(facts: pb::Prepared) -> Self {
         let pb::Prepared { python, implementation, packages, built } = facts;
         Self { python, implementation, packages: packages.into_iter().collect(), built }
+    }
+}
+
+impl From<Link> for pb::Link {
+    fn from(link: Link) -> Self {
+        let Link { interface, kind, driver, mtu, speed_mbit_s, note } = link;
+        Self { interface, kind, driver, mtu, speed_mbit_s, note }
+    }
+}
+
+impl From<pb::Link> for Link {
+    fn from(link: pb::Link) -> Self {
+        let pb::Link { interface, kind, driver, mtu, speed_mbit_s, note } = link;
+        Self { interface, kind, driver, mtu, speed_mbit_s, note }
     }
 }
 

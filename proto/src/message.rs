@@ -94,6 +94,8 @@ pub enum Event {
     Echoing {
         /// Where.
         address: SocketAddr,
+        /// What the address is on.
+        link: Link,
     },
     /// The network was measured.
     Pinged {
@@ -103,6 +105,8 @@ pub enum Event {
         round_trip_ns: Vec<i64>,
         /// Datagrams without an answer.
         lost: u32,
+        /// What they left by.
+        link: Link,
     },
     /// A server under test answers.
     Serving {
@@ -191,6 +195,24 @@ pub struct HostFacts {
     pub memory_bytes: u64,
     /// `none`, the hypervisor's name, or empty where it cannot be told.
     pub virtualization: String,
+}
+
+/// The interface of a host that carries a topology at that end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    /// Its name; empty where it cannot be told.
+    pub interface: String,
+    /// `loopback`, `ethernet`, `wireless`, the kernel's own word for a virtual one (`veth`, `tun`, `bridge`, `vlan`,
+    /// `bond` …), or empty where it cannot be told.
+    pub kind: String,
+    /// Driver of the device below it; empty where there is none, or it cannot be told.
+    pub driver: String,
+    /// Bytes.
+    pub mtu: Option<u32>,
+    /// What the driver says, in Mbit/s; `None` where it says nothing.
+    pub speed_mbit_s: Option<u32>,
+    /// Why less is known of it than there is to know, or empty.
+    pub note: String,
 }
 
 /// The CPUs a role was pinned to.

@@ -10,7 +10,7 @@ use rpycbench_measure::histogram::HistogramParts;
 use rpycbench_measure::{
     Call, ClientModel, FlaskMode, Placement, RpycMode, Samples, Server, ServerKind, Stack, Workload,
 };
-use rpycbench_proto::message::{Driven, Exit, Failure, Pinned, PythonFacts};
+use rpycbench_proto::message::{Driven, Exit, Failure, Link, Pinned, PythonFacts};
 use rpycbench_proto::{Command, Event, pb};
 
 fn server() -> impl Strategy<Value = Server> {
@@ -101,6 +101,13 @@ fn pinned() -> impl Strategy<Value = Pinned> {
     any::<(Vec<u32>, String)>().prop_map(|(cpus, note)| Pinned { cpus, note })
 }
 
+fn link() -> impl Strategy<Value = Link> {
+    any::<([String; 4], Option<u32>, Option<u32>)>().prop_map(|(words, mtu, speed_mbit_s)| {
+        let [interface, kind, driver, note] = words;
+        Link { interface, kind, driver, mtu, speed_mbit_s, note }
+    })
+}
+
 fn event() -> impl Strategy<Value = Event> {
     let maybe_exit = || proptest::option::of(exit());
     prop_oneof![
@@ -115,11 +122,10 @@ fn event() -> impl Strategy<Value = Event> {
             Event::Serving { cell, address: SocketAddr::new(address, port), pinned, startup_ns }
         }),
         (any::<u32>(), pinned()).prop_map(|(cell, pinned)| Event::Armed { cell, pinned }),
-        any::<(IpAddr, u16)>().prop_map(|(address, port)| Event::Echoing { address: SocketAddr::new(address, port) }),
-        any::<(IpAddr, u16, Vec<i64>, u32)>().prop_map(|(address, port, round_trip_ns, lost)| Event::Pinged {
-            target: SocketAddr::new(address, port),
-            round_trip_ns,
-            lost
+        (any::<(IpAddr, u16)>(), link())
+            .prop_map(|((address, port), link)| Event::Echoing { address: SocketAddr::new(address, port), link }),
+        (any::<(IpAddr, u16, Vec<i64>, u32)>(), link()).prop_map(|((address, port, round_trip_ns, lost), link)| {
+            Event::Pinged { target: SocketAddr::new(address, port), round_trip_ns, lost, link }
         }),
         any::<(u32, u64, u64, Vec<u8>, u64, u64, i64)>().prop_map(|(cell, done, failed, v2, below, above, largest)| {
             Event::Progress { cell, done, failed, histogram: HistogramParts { v2, below, above, largest } }

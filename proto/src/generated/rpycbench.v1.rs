@@ -153,6 +153,9 @@ pub struct Echoing {
     pub address: ::prost::alloc::string::String,
     #[prost(uint32, tag = "2")]
     pub port: u32,
+    /// What the address is on.
+    #[prost(message, optional, tag = "3")]
+    pub link: ::core::option::Option<Link>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Ping {
@@ -175,6 +178,32 @@ pub struct Pinged {
     pub round_trip_ns: ::prost::alloc::vec::Vec<i64>,
     #[prost(uint32, tag = "4")]
     pub lost: u32,
+    /// What the datagrams left by.
+    #[prost(message, optional, tag = "5")]
+    pub link: ::core::option::Option<Link>,
+}
+/// An interface of this host.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Link {
+    /// Its name; empty where it cannot be told.
+    #[prost(string, tag = "1")]
+    pub interface: ::prost::alloc::string::String,
+    /// "loopback", "ethernet", "wireless", or the kernel's own word for a virtual one ("veth", "tun", "bridge", "vlan",
+    /// "bond" …); empty where it cannot be told.
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// Of the device below it; empty where there is none, or it cannot be told.
+    #[prost(string, tag = "3")]
+    pub driver: ::prost::alloc::string::String,
+    /// Bytes.
+    #[prost(uint32, optional, tag = "4")]
+    pub mtu: ::core::option::Option<u32>,
+    /// What the driver says; absent where it says nothing.
+    #[prost(uint32, optional, tag = "5")]
+    pub speed_mbit_s: ::core::option::Option<u32>,
+    /// Empty, or why less is known of it than there is to know.
+    #[prost(string, tag = "6")]
+    pub note: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RpycServer {

@@ -1,7 +1,7 @@
 //! The agent's side of a run: the state machine drawn in `agent.proto`, and the only `select!`.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use rpycbench_proto::message::{CellId, Event, Exit, Failure};
@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::drive::{self, Drive};
 use crate::ping::{self, RoundTrips};
@@ -129,45 +130,39 @@ impl Run {
             other if !self.opened => return Err(RunError::Unexpected(format!("{other:?} before open"))),
             Command::Prepare { stacks } => {
                 let (state, events) = (self.state.clone(), self.events.clone());
-                self.tasks.spawn(async move {
+                let span = tracing::info_span!(target: "rpycbench", "prepare");
+                let preparing = async move {
                     let progress = |Step { what, done, total }: Step| {
                         // A step that finds the queue full is not shown; the next one is.
                         drop(events.try_send(Event::Preparing { what, done, total }));
                     };
                     Ended::Prepared(Environment::prepare(&state, &stacks, progress).await)
-                });
+                };
+                self.tasks.spawn(preparing.instrument(span));
             }
-            Command::Echo { address } => match ping::bind(address).await {
-                Ok(socket) => {
-                    let bound = socket.local_addr().unwrap_or_else(|_| (address, 0).into());
-                    self.echoes.spawn(ping::echo(socket));
-                    self.send(Event::Echoing { address: bound, link: link::with_address(bound.ip()) }).await;
-                }
-                Err(error) => {
-                    let reason = format!("cannot bind {address}: {error}; name an address of this host in serve_on");
-                    self.send(whole_run("echo", reason)).await;
-                }
-            },
+            Command::Echo { address } => self.echo(address).await,
             Command::Ping { target, count } => {
                 self.tasks.spawn(async move {
                     let trips = tokio::task::spawn_blocking(move || ping::ping(target, count)).await;
                     Ended::Pinged(target, trips.map_err(std::io::Error::other).and_then(|trips| trips))
                 });
             }
-            Command::Serve { cell, server, address, placement } => {
+            Command::Serve { cell, server, address, placement, name } => {
                 let environment = self.environment("serve")?;
                 let stop = self.enter(cell);
                 let serving =
                     serve::serve(Serve { cell, server, address, placement }, environment, stop, self.events.clone());
-                self.tasks.spawn(async move { Ended::Server(cell, serving.await) });
+                let span = tracing::info_span!(target: "rpycbench", "serve", cell = %name);
+                self.tasks.spawn(async move { Ended::Server(cell, serving.await) }.instrument(span));
             }
-            Command::Arm { cell, stack, workload, placement } => {
+            Command::Arm { cell, stack, workload, placement, name } => {
                 let environment = self.environment("arm")?;
                 let (target, given) = oneshot::channel();
                 let stop = self.enter(cell);
-                let order = Drive { cell, stack, workload, placement };
+                let span = tracing::info_span!(target: "rpycbench", "drive", cell = %name);
+                let order = Drive { cell, stack, workload, placement, name };
                 let driving = drive::drive(order, environment, given, stop, self.events.clone());
-                self.tasks.spawn(async move { Ended::Driver(cell, driving.await) });
+                self.tasks.spawn(async move { Ended::Driver(cell, driving.await) }.instrument(span));
                 self.cells.entry(cell).or_default().target = Some(target);
             }
             Command::Drive { cell, target } => {
@@ -185,6 +180,20 @@ impl Run {
             }
         }
         Ok(())
+    }
+
+    async fn echo(&mut self, address: IpAddr) {
+        match ping::bind(address).await {
+            Ok(socket) => {
+                let bound = socket.local_addr().unwrap_or_else(|_| (address, 0).into());
+                self.echoes.spawn(ping::echo(socket));
+                self.send(Event::Echoing { address: bound, link: link::with_address(bound.ip()) }).await;
+            }
+            Err(error) => {
+                let reason = format!("cannot bind {address}: {error}; name an address of this host in serve_on");
+                self.send(whole_run("echo", reason)).await;
+            }
+        }
     }
 
     fn environment(&self, what: &str) -> Result<Environment, RunError> {

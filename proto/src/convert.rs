@@ -10,7 +10,7 @@ use rpycbench_measure::{
     Call, ClientModel, FlaskMode, Placement, RpycMode, Samples, Server, ServerKind, Stack, Workload,
 };
 
-use crate::message::{Command, Driven, Event, Exit, Failure, HostFacts, Link, Pinned, PythonFacts};
+use crate::message::{CellName, Command, Driven, Event, Exit, Failure, HostFacts, Link, Pinned, PythonFacts};
 use crate::pb;
 
 /// A message of the other side that makes no sense.
@@ -57,17 +57,19 @@ impl From<Command> for pb::Command {
             Command::Ping { target, count } => {
                 Kind::Ping(pb::Ping { address: target.ip().to_string(), port: target.port().into(), count })
             }
-            Command::Serve { cell, server, address, placement } => Kind::Serve(pb::Serve {
+            Command::Serve { cell, server, address, placement, name } => Kind::Serve(pb::Serve {
                 cell,
                 server: Some(server.into()),
                 address: address.to_string(),
                 placement: pb::Placement::from(placement).into(),
+                name: Some(name.into()),
             }),
-            Command::Arm { cell, stack, workload, placement } => Kind::Arm(pb::Arm {
+            Command::Arm { cell, stack, workload, placement, name } => Kind::Arm(pb::Arm {
                 cell,
                 stack: pb::Stack::from(stack).into(),
                 workload: Some(workload.into()),
                 placement: pb::Placement::from(placement).into(),
+                name: Some(name.into()),
             }),
             Command::Drive { cell, target } => {
                 Kind::Drive(pb::Drive { cell, address: target.ip().to_string(), port: target.port().into() })
@@ -98,12 +100,14 @@ impl TryFrom<pb::Command> for Command {
                 server: serve.server.ok_or_else(|| missing("serve.server"))?.try_into()?,
                 address: address("serve.address", &serve.address)?,
                 placement: placement(serve.placement)?,
+                name: serve.name.unwrap_or_default().into(),
             },
             Kind::Arm(arm) => Self::Arm {
                 cell: arm.cell,
                 stack: stack(arm.stack)?,
                 workload: arm.workload.ok_or_else(|| missing("arm.workload"))?.try_into()?,
                 placement: placement(arm.placement)?,
+                name: arm.name.unwrap_or_default().into(),
             },
             Kind::Drive(drive) => Self::Drive {
                 cell: drive.cell,
@@ -488,6 +492,18 @@ impl From<pb::Prepared> for PythonFacts {
     fn from(facts: pb::Prepared) -> Self {
         let pb::Prepared { python, implementation, packages, built } = facts;
         Self { python, implementation, packages: packages.into_iter().collect(), built }
+    }
+}
+
+impl From<CellName> for pb::CellName {
+    fn from(CellName { topology, server, workload, block }: CellName) -> Self {
+        Self { topology, server, workload, block }
+    }
+}
+
+impl From<pb::CellName> for CellName {
+    fn from(pb::CellName { topology, server, workload, block }: pb::CellName) -> Self {
+        Self { topology, server, workload, block }
     }
 }
 

@@ -8,6 +8,26 @@ use rpycbench_measure::{Placement, Samples, Server, Stack, Workload, histogram::
 /// A cell within its run: one topology × server × workload × driver × block.
 pub type CellId = u32;
 
+/// What the plan calls a cell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CellName {
+    /// The topology.
+    pub topology: String,
+    /// The server.
+    pub server: String,
+    /// The workload.
+    pub workload: String,
+    /// From 1.
+    pub block: u32,
+}
+
+impl std::fmt::Display for CellName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { topology, server, workload, block } = self;
+        write!(f, "{topology}/{server}/{workload}/b{block}")
+    }
+}
+
 /// From the controller to an agent.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
@@ -45,6 +65,8 @@ pub enum Command {
         address: IpAddr,
         /// Which CPUs it may use.
         placement: Placement,
+        /// For spans and metrics.
+        name: CellName,
     },
     /// Starts a driver process up to the point where only the target is missing.
     Arm {
@@ -56,6 +78,8 @@ pub enum Command {
         workload: Workload,
         /// Which CPUs it may use.
         placement: Placement,
+        /// For spans and metrics.
+        name: CellName,
     },
     /// Lets the armed driver go.
     Drive {

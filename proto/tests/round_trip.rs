@@ -10,7 +10,7 @@ use rpycbench_measure::histogram::HistogramParts;
 use rpycbench_measure::{
     Call, ClientModel, FlaskMode, Placement, RpycMode, Samples, Server, ServerKind, Stack, Workload,
 };
-use rpycbench_proto::message::{Driven, Exit, Failure, Link, Pinned, PythonFacts};
+use rpycbench_proto::message::{CellName, Driven, Exit, Failure, Link, Pinned, PythonFacts};
 use rpycbench_proto::{Command, Event, pb};
 
 fn server() -> impl Strategy<Value = Server> {
@@ -41,18 +41,25 @@ fn stack() -> impl Strategy<Value = Stack> {
     prop_oneof![Just(Stack::Rpyc), Just(Stack::Http)]
 }
 
+fn name() -> impl Strategy<Value = CellName> {
+    any::<(String, String, String, u32)>().prop_map(|(topology, server, workload, block)| CellName {
+        topology,
+        server,
+        workload,
+        block,
+    })
+}
+
 fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
         any::<(u32, String)>().prop_map(|(protocol, run_id)| Command::Open { protocol, run_id }),
         vec(stack(), 0..3).prop_map(|stacks| Command::Prepare { stacks }),
-        (any::<u32>(), server(), any::<IpAddr>(), placement())
-            .prop_map(|(cell, server, address, placement)| Command::Serve { cell, server, address, placement }),
-        (any::<u32>(), stack(), workload(), placement()).prop_map(|(cell, stack, workload, placement)| Command::Arm {
-            cell,
-            stack,
-            workload,
-            placement
-        }),
+        (any::<u32>(), server(), any::<IpAddr>(), placement(), name()).prop_map(
+            |(cell, server, address, placement, name)| Command::Serve { cell, server, address, placement, name }
+        ),
+        (any::<u32>(), stack(), workload(), placement(), name()).prop_map(
+            |(cell, stack, workload, placement, name)| Command::Arm { cell, stack, workload, placement, name }
+        ),
         any::<(u32, IpAddr, u16)>()
             .prop_map(|(cell, address, port)| Command::Drive { cell, target: SocketAddr::new(address, port) }),
         any::<u32>().prop_map(|cell| Command::Stop { cell }),
@@ -168,7 +175,7 @@ fn samples_with_a_column_that_is_too_short_are_refused_by_name() {
 #[test]
 fn a_kind_of_server_this_version_does_not_know_is_refused_by_name() {
     let server = pb::Server { kind: Some(pb::server::Kind::Rpyc(pb::RpycServer { mode: 99 })), port: 0 };
-    let serve = pb::Serve { cell: 1, server: Some(server), address: "127.0.0.1".to_owned(), placement: 1 };
+    let serve = pb::Serve { cell: 1, server: Some(server), address: "127.0.0.1".to_owned(), placement: 1, name: None };
     let command = pb::Command { kind: Some(pb::command::Kind::Serve(serve)) };
     let refusal = Command::try_from(command).expect_err("an unknown mode");
     assert_eq!(refusal.to_string(), "invalid message: server.rpyc.mode has the unknown value 99");

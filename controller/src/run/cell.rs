@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rpycbench_measure::RunningHistogram;
+use rpycbench_process::metrics;
 use rpycbench_proto::message::{CellId, Driven, Exit, Failure};
 use rpycbench_proto::{Command, Event};
 
+use super::phase::Phase;
 use super::{Heed, Next, Run, RunError, record};
 use crate::plan::Cell;
 use crate::progress::RunEvent;
@@ -26,7 +28,7 @@ struct Going {
     /// The driving host's clock when the run was opened.
     epoch_ns: i64,
     began: Instant,
-    phase: &'static str,
+    phase: Phase,
     target: Option<SocketAddr>,
     armed: bool,
     done: u64,
@@ -70,14 +72,14 @@ impl Run<'_> {
                 Next::Tick => self.reporter.tell(&going.progress()),
                 Next::From(host, event) => {
                     self.handle(&mut going, host, event)?;
-                    if let (Some(target), true, "starting") = (going.target, going.armed, going.phase) {
-                        going.phase = "driving";
+                    if let (Some(target), true, "starting") = (going.target, going.armed, going.phase.name()) {
+                        going.phase.enter("driving");
                         self.send(client, Command::Drive { cell: cell.id, target }).await;
                     }
                 }
             }
         }
-        going.phase = "stopping";
+        going.phase.enter("stopping");
         going.stopping = vec![client, server];
         going.stopping.sort_unstable();
         going.stopping.dedup();
@@ -99,17 +101,20 @@ impl Run<'_> {
     async fn start(&self, going: &Going, client: usize, server: usize) {
         let (plan, cell) = (&self.settings.plan, going.cell);
         let named = &plan.servers[cell.server];
+        let name = record::name(&going.record);
         let serve = Command::Serve {
             cell: cell.id,
             server: named.server,
             address: self.serve_address(cell.topology),
             placement: plan.placement,
+            name: name.clone(),
         };
         let arm = Command::Arm {
             cell: cell.id,
             stack: named.server.stack(),
             workload: plan.workloads[cell.workload].workload,
             placement: plan.placement,
+            name,
         };
         // Both at once: the driver's imports cost no time of their own.
         self.send(server, serve).await;
@@ -136,7 +141,7 @@ impl Run<'_> {
                 going.take(host, *event)?;
             }
         }
-        if going.phase == "driving" {
+        if going.phase.name() == "driving" {
             self.reporter.tell(&going.progress());
         }
         Ok(())
@@ -185,7 +190,7 @@ impl Going {
             writer: Some(writer),
             epoch_ns,
             began: Instant::now(),
-            phase: "starting",
+            phase: Phase::begin("starting"),
             target: None,
             armed: false,
             done: 0,
@@ -202,7 +207,7 @@ impl Going {
     fn progress(&self) -> RunEvent {
         RunEvent::CellProgress {
             cell: self.name.clone(),
-            phase: self.phase,
+            phase: self.phase.name(),
             done: self.done,
             total: self.record.expected,
             failed: self.failed,
@@ -237,7 +242,9 @@ impl Going {
                     return Ok(());
                 }
                 self.batches += 1;
-                self.record.failed += samples.failed() as u64;
+                let (rows, failed) = (samples.len() as u64, samples.failed() as u64);
+                self.record.failed += failed;
+                metrics::samples(&self.record.topology, &self.record.server, &self.record.workload, rows, failed);
                 if let Some(writer) = &mut self.writer {
                     writer.append(&samples, self.epoch_ns)?;
                 }

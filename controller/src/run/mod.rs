@@ -2,6 +2,7 @@
 
 mod cell;
 mod network;
+mod phase;
 mod record;
 
 use std::collections::HashMap;
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use rpycbench_certs::Authority;
 use rpycbench_measure::Stack;
-use rpycbench_process::Shutdown;
+use rpycbench_process::{Shutdown, metrics};
 use rpycbench_proto::message::{Failure, PythonFacts};
 use rpycbench_proto::{Command, Event};
 use tokio::sync::mpsc;
@@ -45,7 +46,7 @@ pub(crate) struct Settings {
     pub home: Home,
     /// The state of this host's agent.
     pub agent_state: PathBuf,
-    /// Export spans to this OTLP collector.
+    /// Export spans and metrics to this OTLP collector.
     pub otlp: Option<String>,
 }
 
@@ -120,6 +121,7 @@ pub(crate) async fn run(
     reporter: &mut Reporter,
     shutdown: &Shutdown,
 ) -> Result<Finished, RunError> {
+    metrics::start_at_zero();
     // Refused before anything is made.
     for host in hosts_in_use(&settings) {
         let host = &settings.plan.hosts[host];
@@ -237,7 +239,13 @@ impl Run<'_> {
     async fn next(&mut self, heed: Heed) -> Next {
         tokio::select! {
             () = self.shutdown.drain.cancelled(), if heed == Heed::Drain => Next::Drain,
-            Some((host, event)) = self.events.recv() => Next::From(host, event),
+            Some((host, event)) = self.events.recv() => {
+                metrics::queued(self.events.len() as u64);
+                if matches!(event, FromAgent::Lost(_)) {
+                    metrics::agent_lost();
+                }
+                Next::From(host, event)
+            }
             () = tokio::time::sleep(TICK) => Next::Tick,
         }
     }

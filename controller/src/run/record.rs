@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 use rpycbench_measure::statistics::quantile::linear;
 use rpycbench_measure::{Call, ClientModel, Workload};
-use rpycbench_proto::message::{Exit, HostFacts, Link, PythonFacts};
+use rpycbench_proto::message::{CellName, Exit, HostFacts, Link, PythonFacts};
 use sha2::{Digest, Sha256};
 
 use super::Settings;
@@ -172,6 +172,12 @@ pub(super) fn cell(plan: &Plan, cell: Cell) -> CellRecord {
         driver_exit: None,
         wall_s: 0.0,
     }
+}
+
+/// What an agent calls a cell in spans and metrics.
+pub(super) fn name(cell: &CellRecord) -> CellName {
+    let CellRecord { topology, server, workload, block, .. } = cell;
+    CellName { topology: topology.clone(), server: server.clone(), workload: workload.clone(), block: *block }
 }
 
 /// How a process ended, as the manifest has it.

@@ -233,6 +233,18 @@ pub mod server {
         Flask(super::FlaskServer),
     }
 }
+/// What the plan calls a cell: for spans and metrics alone.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CellName {
+    #[prost(string, tag = "1")]
+    pub topology: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub server: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub workload: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "4")]
+    pub block: u32,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Serve {
     #[prost(uint32, tag = "1")]
@@ -244,6 +256,8 @@ pub struct Serve {
     pub address: ::prost::alloc::string::String,
     #[prost(enumeration = "Placement", tag = "4")]
     pub placement: i32,
+    #[prost(message, optional, tag = "5")]
+    pub name: ::core::option::Option<CellName>,
 }
 /// The CPUs a role's processes were pinned to, and what could not be done.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -305,7 +319,7 @@ pub mod workload {
         Closed(super::Closed),
     }
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Arm {
     #[prost(uint32, tag = "1")]
     pub cell: u32,
@@ -315,6 +329,8 @@ pub struct Arm {
     pub workload: ::core::option::Option<Workload>,
     #[prost(enumeration = "Placement", tag = "4")]
     pub placement: i32,
+    #[prost(message, optional, tag = "5")]
+    pub name: ::core::option::Option<CellName>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Armed {

@@ -41,7 +41,7 @@ enum Command {
         /// Where keys and environments are kept.
         #[arg(long, value_name = "DIR")]
         state: Option<PathBuf>,
-        /// Export spans to this OTLP collector.
+        /// Export spans and metrics to this OTLP collector.
         #[arg(long, value_name = "URL")]
         otlp: Option<String>,
     },
@@ -66,7 +66,7 @@ enum Command {
         /// Where environments are kept.
         #[arg(long)]
         state: PathBuf,
-        /// Export spans to this OTLP collector.
+        /// Export spans and metrics to this OTLP collector.
         #[arg(long)]
         otlp: Option<String>,
     },

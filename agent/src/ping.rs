@@ -4,7 +4,9 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use crate::clock;
+use rpycbench_proto::message::Link;
+
+use crate::{clock, link};
 
 /// What `ping` sends by default, and small enough to fit every network whole.
 const BYTES: usize = 64;
@@ -19,6 +21,8 @@ const MAX_COUNT: u32 = 1_000;
 pub(crate) struct RoundTrips {
     pub(crate) ns: Vec<i64>,
     pub(crate) lost: u32,
+    /// What they left by.
+    pub(crate) link: Link,
 }
 
 /// Binds a free port of that address to answer on.
@@ -43,7 +47,9 @@ pub(crate) fn ping(target: SocketAddr, count: u32) -> io::Result<RoundTrips> {
     let socket = UdpSocket::bind((any, 0))?;
     socket.connect(target)?;
     socket.set_read_timeout(Some(ANSWER_LIMIT))?;
-    let mut trips = RoundTrips { ns: Vec::new(), lost: 0 };
+    // Connected, it has the address that the kernel's routes give it.
+    let link = link::from_to(socket.local_addr()?.ip(), target.ip());
+    let mut trips = RoundTrips { ns: Vec::new(), lost: 0, link };
     for number in 0..count.min(MAX_COUNT) {
         match once(&socket, number)? {
             Some(ns) => trips.ns.push(ns),
@@ -93,6 +99,7 @@ mod tests {
         echoing.abort();
         assert_eq!((trips.ns.len(), trips.lost), (20, 0));
         assert!(trips.ns.iter().all(|&ns| ns > 0));
+        assert_eq!(trips.link.kind, "loopback");
     }
 
     #[test]

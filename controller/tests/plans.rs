@@ -61,3 +61,17 @@ fn blocks_follow_each_other_and_are_shuffled_each_in_its_own_way() {
     assert_ne!(of(1), of(2));
     assert_eq!(sorted(of(1)), sorted(of(2)));
 }
+
+#[test]
+fn the_hosts_plan_has_every_host_alone_and_every_pair_both_ways() {
+    let plan = load("hosts.toml");
+    let count = plan.hosts.len();
+    let pairs: std::collections::BTreeSet<_> = plan.topologies.iter().map(|it| (it.client, it.server)).collect();
+    assert!(count >= 3, "{count} hosts");
+    assert_eq!((pairs.len(), plan.topologies.len()), (count * count, count * count));
+    for topology in &plan.topologies {
+        let alone = topology.baseline.map(|baseline| &plan.topologies[baseline]);
+        let same_driver = alone.is_none_or(|alone| (alone.client, alone.server) == (topology.client, topology.client));
+        assert!(same_driver && alone.is_none() == (topology.client == topology.server), "{topology:?}");
+    }
+}

@@ -1,6 +1,7 @@
 //! How a binary of this project starts and stops: telemetry and signals.
 
 pub mod home;
+pub mod metrics;
 pub mod propagate;
 pub mod shutdown;
 pub mod telemetry;

@@ -1,8 +1,12 @@
-//! Logs to stderr and, where a collector is named, spans to it over OTLP/gRPC.
+//! Logs to stderr and, where a collector is named, spans and metrics to it over OTLP/gRPC.
 
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider;
-use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_otlp::{ExporterBuildError, MetricExporter, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets};
@@ -12,6 +16,9 @@ use tracing_subscriber::{Layer, fmt};
 
 /// The variable that sets what is logged, in the syntax of `tracing_subscriber::EnvFilter`.
 pub const LOG_VARIABLE: &str = "RPYCBENCH_LOG";
+
+/// Often enough to watch a run, seldom enough not to disturb one on a small machine.
+const METRICS_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Telemetry could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -29,11 +36,12 @@ pub enum TelemetryError {
 /// Running telemetry of one process.
 #[derive(Debug)]
 pub struct Telemetry {
-    spans: Option<SdkTracerProvider>,
+    export: Option<(SdkTracerProvider, SdkMeterProvider)>,
 }
 
 impl Telemetry {
-    /// Starts logging to stderr (warnings, unless `RPYCBENCH_LOG` says more) and, with `otlp`, exporting spans.
+    /// Starts logging to stderr (warnings, unless `RPYCBENCH_LOG` says more) and, with `otlp`, exporting spans and
+    /// metrics.
     ///
     /// Must be called inside a tokio runtime, once a process.
     ///
@@ -45,33 +53,46 @@ impl Telemetry {
             .with_env_var(LOG_VARIABLE)
             .from_env_lossy();
         let log = fmt::layer().with_writer(std::io::stderr).with_target(false).with_filter(filter);
-        let spans = otlp.map(|url| exporter(service, url)).transpose()?;
-        let export = spans.as_ref().map(|provider| {
+        let refused = |url: &str, error: &ExporterBuildError| TelemetryError::Exporter {
+            url: url.to_owned(),
+            reason: error.to_string(),
+        };
+        let export = otlp.map(|url| exporters(service, url).map_err(|error| refused(url, &error))).transpose()?;
+        if let Some((_, metrics)) = &export {
+            opentelemetry::global::set_meter_provider(metrics.clone());
+        }
+        let spans = export.as_ref().map(|(provider, _)| {
             // Only this project's own spans: the exporter speaks gRPC itself and must not trace itself.
             let ours = Targets::new().with_target("rpycbench", LevelFilter::INFO);
             tracing_opentelemetry::layer().with_tracer(provider.tracer(service)).with_filter(ours)
         });
         opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
-        tracing_subscriber::registry().with(log).with(export).init();
-        Ok(Self { spans })
+        tracing_subscriber::registry().with(log).with(spans).init();
+        Ok(Self { export })
     }
 
     /// Delivers what is left. Call it on a multi-threaded runtime.
     pub fn stop(self) {
-        if let Some(Err(error)) = self.spans.map(|spans| spans.shutdown()) {
-            tracing::warn!(%error, "spans were not delivered");
+        let Some((spans, metrics)) = self.export else { return };
+        for (what, outcome) in [("spans", spans.shutdown()), ("metrics", metrics.shutdown())] {
+            if let Err(error) = outcome {
+                tracing::warn!(%error, "{what} were not delivered");
+            }
         }
     }
 }
 
-fn exporter(service: &'static str, url: &str) -> Result<SdkTracerProvider, TelemetryError> {
-    let exporter = SpanExporter::builder()
-        .with_tonic()
-        .with_endpoint(url)
-        .build()
-        .map_err(|error| TelemetryError::Exporter { url: url.to_owned(), reason: error.to_string() })?;
-    Ok(SdkTracerProvider::builder()
-        .with_batch_exporter(exporter)
-        .with_resource(Resource::builder().with_service_name(service).build())
-        .build())
+fn exporters(service: &'static str, url: &str) -> Result<(SdkTracerProvider, SdkMeterProvider), ExporterBuildError> {
+    // Several agents of one run have the same name: host and process tell them apart.
+    let host = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let process = i64::from(std::process::id());
+    let resource = Resource::builder()
+        .with_service_name(service)
+        .with_attributes([KeyValue::new("host.name", host), KeyValue::new("process.pid", process)])
+        .build();
+    let spans = SpanExporter::builder().with_tonic().with_endpoint(url).build()?;
+    let spans = SdkTracerProvider::builder().with_batch_exporter(spans).with_resource(resource.clone()).build();
+    let metrics = MetricExporter::builder().with_tonic().with_endpoint(url).build()?;
+    let reader = PeriodicReader::builder(metrics).with_interval(METRICS_INTERVAL).build();
+    Ok((spans, SdkMeterProvider::builder().with_reader(reader).with_resource(resource).build()))
 }

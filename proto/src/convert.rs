@@ -11,7 +11,7 @@ use rpycbench_measure::{
     Call, ClientModel, FlaskMode, Placement, RpycMode, Samples, Server, ServerKind, Stack, Workload,
 };
 
-use crate::message::{Command, Driven, Event, Exit, Failure, HostFacts, Open, Pinned, PythonFacts};
+use crate::message::{CellName, Command, Driven, Event, Exit, Failure, HostFacts, Link, Open, Pinned, PythonFacts};
 use crate::pb;
 
 /// A message of the other side that makes no sense.
@@ -75,17 +75,19 @@ impl From<Command> for pb::Command {
             Command::Reach { address, ports } => {
                 Kind::Reach(pb::Reach { address: address.to_string(), ports: widened(ports) })
             }
-            Command::Serve { cell, server, address, placement } => Kind::Serve(pb::Serve {
+            Command::Serve { cell, server, address, placement, name } => Kind::Serve(pb::Serve {
                 cell,
                 server: Some(server.into()),
                 address: address.to_string(),
                 placement: pb::Placement::from(placement).into(),
+                name: Some(name.into()),
             }),
-            Command::Arm { cell, stack, workload, placement } => Kind::Arm(pb::Arm {
+            Command::Arm { cell, stack, workload, placement, name } => Kind::Arm(pb::Arm {
                 cell,
                 stack: pb::Stack::from(stack).into(),
                 workload: Some(workload.into()),
                 placement: pb::Placement::from(placement).into(),
+                name: Some(name.into()),
             }),
             Command::Drive { cell, target } => {
                 Kind::Drive(pb::Drive { cell, address: target.ip().to_string(), port: target.port().into() })
@@ -125,12 +127,14 @@ impl TryFrom<pb::Command> for Command {
                 server: serve.server.ok_or_else(|| missing("serve.server"))?.try_into()?,
                 address: address("serve.address", &serve.address)?,
                 placement: placement(serve.placement)?,
+                name: serve.name.unwrap_or_default().into(),
             },
             Kind::Arm(arm) => Self::Arm {
                 cell: arm.cell,
                 stack: stack(arm.stack)?,
                 workload: arm.workload.ok_or_else(|| missing("arm.workload"))?.try_into()?,
                 placement: placement(arm.placement)?,
+                name: arm.name.unwrap_or_default().into(),
             },
             Kind::Drive(drive) => Self::Drive {
                 cell: drive.cell,
@@ -150,14 +154,17 @@ impl From<Event> for pb::Event {
             Event::Opened { epoch_ns } => Kind::Opened(pb::Opened { epoch_ns }),
             Event::Preparing { what, done, total } => Kind::Preparing(pb::Preparing { what, done, total }),
             Event::Prepared(facts) => Kind::Prepared(facts.into()),
-            Event::Echoing { address } => {
-                Kind::Echoing(pb::Echoing { address: address.ip().to_string(), port: address.port().into() })
-            }
-            Event::Pinged { target, round_trip_ns, lost } => Kind::Pinged(pb::Pinged {
+            Event::Echoing { address, link } => Kind::Echoing(pb::Echoing {
+                address: address.ip().to_string(),
+                port: address.port().into(),
+                link: Some(link.into()),
+            }),
+            Event::Pinged { target, round_trip_ns, lost, link } => Kind::Pinged(pb::Pinged {
                 address: target.ip().to_string(),
                 port: target.port().into(),
                 round_trip_ns,
                 lost,
+                link: Some(link.into()),
             }),
             Event::Listening { address, ports } => {
                 Kind::Listening(pb::Listening { address: address.to_string(), ports: widened(ports) })
@@ -215,11 +222,13 @@ impl TryFrom<pb::Event> for Event {
                     address("echoing.address", &echoing.address)?,
                     port("echoing.port", echoing.port)?,
                 ),
+                link: echoing.link.unwrap_or_default().into(),
             },
             Kind::Pinged(pinged) => Self::Pinged {
                 target: SocketAddr::new(address("pinged.address", &pinged.address)?, port("pinged.port", pinged.port)?),
                 round_trip_ns: pinged.round_trip_ns,
                 lost: pinged.lost,
+                link: pinged.link.unwrap_or_default().into(),
             },
             Kind::Listening(pb::Listening { address: on, ports: list }) => {
                 Self::Listening { address: address("listening.address", &on)?, ports: ports("listening.ports", list)? }
@@ -518,6 +527,32 @@ impl From<pb::Prepared> for PythonFacts {
     fn from(facts: pb::Prepared) -> Self {
         let pb::Prepared { python, implementation, packages, built } = facts;
         Self { python, implementation, packages: packages.into_iter().collect(), built }
+    }
+}
+
+impl From<CellName> for pb::CellName {
+    fn from(CellName { topology, server, workload, block }: CellName) -> Self {
+        Self { topology, server, workload, block }
+    }
+}
+
+impl From<pb::CellName> for CellName {
+    fn from(pb::CellName { topology, server, workload, block }: pb::CellName) -> Self {
+        Self { topology, server, workload, block }
+    }
+}
+
+impl From<Link> for pb::Link {
+    fn from(link: Link) -> Self {
+        let Link { interface, kind, driver, mtu, speed_mbit_s, note } = link;
+        Self { interface, kind, driver, mtu, speed_mbit_s, note }
+    }
+}
+
+impl From<pb::Link> for Link {
+    fn from(link: pb::Link) -> Self {
+        let pb::Link { interface, kind, driver, mtu, speed_mbit_s, note } = link;
+        Self { interface, kind, driver, mtu, speed_mbit_s, note }
     }
 }
 

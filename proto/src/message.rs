@@ -9,6 +9,26 @@ use rpycbench_measure::{Placement, Samples, Server, Stack, Workload, histogram::
 /// A cell within its run: one topology × server × workload × driver × block.
 pub type CellId = u32;
 
+/// What the plan calls a cell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CellName {
+    /// The topology.
+    pub topology: String,
+    /// The server.
+    pub server: String,
+    /// The workload.
+    pub workload: String,
+    /// From 1.
+    pub block: u32,
+}
+
+impl std::fmt::Display for CellName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { topology, server, workload, block } = self;
+        write!(f, "{topology}/{server}/{workload}/b{block}")
+    }
+}
+
 /// From the controller to an agent.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
@@ -55,6 +75,8 @@ pub enum Command {
         address: IpAddr,
         /// Which CPUs it may use.
         placement: Placement,
+        /// For spans and metrics.
+        name: CellName,
     },
     /// Starts a driver process up to the point where only the target is missing.
     Arm {
@@ -66,6 +88,8 @@ pub enum Command {
         workload: Workload,
         /// Which CPUs it may use.
         placement: Placement,
+        /// For spans and metrics.
+        name: CellName,
     },
     /// Lets the armed driver go.
     Drive {
@@ -119,6 +143,8 @@ pub enum Event {
     Echoing {
         /// Where.
         address: SocketAddr,
+        /// What the address is on.
+        link: Link,
     },
     /// The network was measured.
     Pinged {
@@ -128,6 +154,8 @@ pub enum Event {
         round_trip_ns: Vec<i64>,
         /// Datagrams without an answer.
         lost: u32,
+        /// What they left by.
+        link: Link,
     },
     /// Ports are listened on.
     Listening {
@@ -225,6 +253,24 @@ pub struct HostFacts {
     pub memory_bytes: u64,
     /// `none`, the hypervisor's name, or empty where it cannot be told.
     pub virtualization: String,
+}
+
+/// The interface of a host that carries a topology at that end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    /// Its name; empty where it cannot be told.
+    pub interface: String,
+    /// `loopback`, `ethernet`, `wireless`, the kernel's own word for a virtual one (`veth`, `tun`, `bridge`, `vlan`,
+    /// `bond` …), or empty where it cannot be told.
+    pub kind: String,
+    /// Driver of the device below it; empty where there is none, or it cannot be told.
+    pub driver: String,
+    /// Bytes.
+    pub mtu: Option<u32>,
+    /// What the driver says, in Mbit/s; `None` where it says nothing.
+    pub speed_mbit_s: Option<u32>,
+    /// Why less is known of it than there is to know, or empty.
+    pub note: String,
 }
 
 /// The CPUs a role was pinned to.

@@ -11,7 +11,7 @@ use rpycbench_measure::histogram::HistogramParts;
 use rpycbench_measure::{
     Call, ClientModel, FlaskMode, Placement, RpycMode, Samples, Server, ServerKind, Stack, Workload,
 };
-use rpycbench_proto::message::{Driven, Exit, Failure, Open, Pinned, PythonFacts};
+use rpycbench_proto::message::{CellName, Driven, Exit, Failure, Link, Open, Pinned, PythonFacts};
 use rpycbench_proto::{Command, Event, pb};
 
 fn server() -> impl Strategy<Value = Server> {
@@ -42,6 +42,15 @@ fn stack() -> impl Strategy<Value = Stack> {
     prop_oneof![Just(Stack::Rpyc), Just(Stack::Http)]
 }
 
+fn name() -> impl Strategy<Value = CellName> {
+    any::<(String, String, String, u32)>().prop_map(|(topology, server, workload, block)| CellName {
+        topology,
+        server,
+        workload,
+        block,
+    })
+}
+
 fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
         any::<(u32, [String; 3], u64)>().prop_map(|(protocol, [run_id, study, controller], expected_ns)| {
@@ -49,14 +58,12 @@ fn command() -> impl Strategy<Value = Command> {
             Command::Open(Open { protocol, run_id, study, controller, expected })
         }),
         vec(stack(), 0..3).prop_map(|stacks| Command::Prepare { stacks }),
-        (any::<u32>(), server(), any::<IpAddr>(), placement())
-            .prop_map(|(cell, server, address, placement)| Command::Serve { cell, server, address, placement }),
-        (any::<u32>(), stack(), workload(), placement()).prop_map(|(cell, stack, workload, placement)| Command::Arm {
-            cell,
-            stack,
-            workload,
-            placement
-        }),
+        (any::<u32>(), server(), any::<IpAddr>(), placement(), name()).prop_map(
+            |(cell, server, address, placement, name)| Command::Serve { cell, server, address, placement, name }
+        ),
+        (any::<u32>(), stack(), workload(), placement(), name()).prop_map(
+            |(cell, stack, workload, placement, name)| Command::Arm { cell, stack, workload, placement, name }
+        ),
         any::<(u32, IpAddr, u16)>()
             .prop_map(|(cell, address, port)| Command::Drive { cell, target: SocketAddr::new(address, port) }),
         any::<u32>().prop_map(|cell| Command::Stop { cell }),
@@ -107,6 +114,13 @@ fn pinned() -> impl Strategy<Value = Pinned> {
     any::<(Vec<u32>, String)>().prop_map(|(cpus, note)| Pinned { cpus, note })
 }
 
+fn link() -> impl Strategy<Value = Link> {
+    any::<([String; 4], Option<u32>, Option<u32>)>().prop_map(|(words, mtu, speed_mbit_s)| {
+        let [interface, kind, driver, note] = words;
+        Link { interface, kind, driver, mtu, speed_mbit_s, note }
+    })
+}
+
 fn event() -> impl Strategy<Value = Event> {
     let maybe_exit = || proptest::option::of(exit());
     prop_oneof![
@@ -121,13 +135,12 @@ fn event() -> impl Strategy<Value = Event> {
             Event::Serving { cell, address: SocketAddr::new(address, port), pinned, startup_ns }
         }),
         (any::<u32>(), pinned()).prop_map(|(cell, pinned)| Event::Armed { cell, pinned }),
-        any::<(IpAddr, u16)>().prop_map(|(address, port)| Event::Echoing { address: SocketAddr::new(address, port) }),
         any::<(IpAddr, Vec<u16>)>().prop_map(|(address, ports)| Event::Listening { address, ports }),
         Just(Event::Reached),
-        any::<(IpAddr, u16, Vec<i64>, u32)>().prop_map(|(address, port, round_trip_ns, lost)| Event::Pinged {
-            target: SocketAddr::new(address, port),
-            round_trip_ns,
-            lost
+        (any::<(IpAddr, u16)>(), link())
+            .prop_map(|((address, port), link)| Event::Echoing { address: SocketAddr::new(address, port), link }),
+        (any::<(IpAddr, u16, Vec<i64>, u32)>(), link()).prop_map(|((address, port, round_trip_ns, lost), link)| {
+            Event::Pinged { target: SocketAddr::new(address, port), round_trip_ns, lost, link }
         }),
         any::<(u32, u64, u64, Vec<u8>, u64, u64, i64)>().prop_map(|(cell, done, failed, v2, below, above, largest)| {
             Event::Progress { cell, done, failed, histogram: HistogramParts { v2, below, above, largest } }
@@ -170,7 +183,7 @@ fn samples_with_a_column_that_is_too_short_are_refused_by_name() {
 #[test]
 fn a_kind_of_server_this_version_does_not_know_is_refused_by_name() {
     let server = pb::Server { kind: Some(pb::server::Kind::Rpyc(pb::RpycServer { mode: 99 })), port: 0 };
-    let serve = pb::Serve { cell: 1, server: Some(server), address: "127.0.0.1".to_owned(), placement: 1 };
+    let serve = pb::Serve { cell: 1, server: Some(server), address: "127.0.0.1".to_owned(), placement: 1, name: None };
     let command = pb::Command { kind: Some(pb::command::Kind::Serve(serve)) };
     let refusal = Command::try_from(command).expect_err("an unknown mode");
     assert_eq!(refusal.to_string(), "invalid message: server.rpyc.mode has the unknown value 99");

@@ -177,6 +177,19 @@ fn time_added_by_the_network_shows_once_for_each_round_trip_of_a_call() {
     let median_ms = ping["p50_ns"].as_f64().expect("a median") / 1e6;
     assert!((median_ms / round_trip_ms - 1.0).abs() < 0.5, "{ping}");
     assert!(is_report_of_two_topologies(&hosts.sandbox.latest()));
+    // The hosts are namespaces, which /sys here does not show.
+    for (topology, interface, kind) in
+        [("lan", "lan0", "tun"), ("back", "lan0", "tun"), ("localhost", "lo", "loopback")]
+    {
+        let links = hosts.sandbox.json("run.json")["links"].clone();
+        let ends: Vec<_> =
+            links.as_array().expect("links").iter().filter(|it| it["topology"] == topology).cloned().collect();
+        assert_eq!(ends.len(), 2, "{links}");
+        for end in ends {
+            assert!(end["interface"] == interface && end["kind"] == kind && end["mtu"].is_u64(), "{end}");
+            assert_eq!(end["note"] == "", kind == "loopback", "{end}");
+        }
+    }
 }
 
 fn is_report_of_two_topologies(run: &Path) -> bool {

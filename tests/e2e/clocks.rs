@@ -23,7 +23,7 @@ fn warnings_of_a_run(shift: &str) -> Option<String> {
         ("FAKETIME", shift.to_owned()),
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
     ];
-    let hurin = Installed::start_with(&sandbox, "hurin", "127.0.0.2", environment);
+    let hurin = Installed::start_in(&sandbox, "hurin", "127.0.0.2", environment);
     let code = hurin.code("hurin");
     let outcome = sandbox.call(&["enrol", &hurin.address, "--code", &code]);
     assert_eq!(outcome.code, Some(0), "{outcome:?}");

@@ -51,9 +51,35 @@ fn enrolled_agents_drive_and_serve_in_any_pair() {
     assert_eq!(topologies("results_local.json"), ["localhost"]);
     assert_eq!(topologies("results_remote.json"), ["lan", "others"]);
     assert!(sandbox.latest().join("graphs/localhost_vs_lan_comparison.svg").is_file());
+    every_pair_is_in_the_report(&sandbox);
     // Agents that are installed stay; what they started does not.
     let left = sandbox.processes();
     assert!(left.iter().all(|process| process.command.contains("rpycbench-agent serve")), "{left:?}");
+}
+
+/// Three of the nine pairs were asked for.
+fn every_pair_is_in_the_report(sandbox: &Sandbox) {
+    let report = std::fs::read_to_string(sandbox.latest().join("report.md")).expect("a report");
+    let pairs =
+        report.split("## Pairs of hosts").nth(1).and_then(|it| it.split("\n## ").next()).expect("a table of pairs");
+    assert!(pairs.contains("| Driven from ↓, served by → | hurin | morwen | turin |"), "{pairs}");
+    for (driver, measured) in [("hurin", [false, true, false]), ("morwen", [false; 3]), ("turin", [true, false, true])]
+    {
+        // One row for the server, one for the bare network.
+        let rows: Vec<_> = pairs.lines().filter(|line| line.starts_with(&format!("| **{driver}** |"))).collect();
+        assert_eq!(rows.len(), 2, "{pairs}");
+        for row in rows {
+            let cells: Vec<_> = row.split('|').map(str::trim).skip(2).take(3).map(|cell| cell != "–").collect();
+            assert_eq!(cells, measured, "{row}");
+        }
+    }
+    for name in ["host_pairs.png", "host_pairs.svg"] {
+        assert!(sandbox.latest().join("graphs").join(name).is_file(), "{name}");
+    }
+    let links = sandbox.json("run.json")["links"].clone();
+    let links = links.as_array().expect("links");
+    assert_eq!(links.len(), 6, "both ends of three topologies: {links:?}");
+    assert!(links.iter().all(|link| link["interface"] == "lo" && link["kind"] == "loopback"), "{links:?}");
 }
 
 #[test]

@@ -1,83 +1,140 @@
-//! A run is one trace over all its processes.
+//! A run is one trace over all its processes, with metrics beside it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
-use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::trace::v1::Span;
 use rpycbench_tests::Sandbox;
+use rpycbench_tests::collector::{Collector, Seen, Sender, text};
+use rpycbench_tests::installed::Installed;
 use rpycbench_tests::sandbox::plan;
-use tokio::net::TcpListener;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{Request, Response, Status};
 
-/// A collector that hands on what it receives.
-struct Receiver(mpsc::UnboundedSender<ExportTraceServiceRequest>);
+const TWO_HOSTS: &str = r#"
+[study]
+name = "traced"
+blocks = 1
+placement = "free"
+[hosts.turin]
+local = true
+[hosts.hurin]
+agent = "HURIN"
+[[topologies]]
+name = "localhost"
+client = "turin"
+server = "turin"
+[[topologies]]
+name = "back"
+client = "hurin"
+server = "turin"
+[[servers]]
+name = "rpyc-threaded"
+kind = "rpyc"
+mode = "threaded"
+[[workloads]]
+name = "latency"
+kind = "closed"
+clients = 2
+requests = 7
+"#;
+const SAMPLES: u64 = 14;
 
-#[tonic::async_trait]
-impl TraceService for Receiver {
-    async fn export(
-        &self,
-        request: Request<ExportTraceServiceRequest>,
-    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        self.0.send(request.into_inner()).map_err(|_| Status::unavailable("the test is over"))?;
-        Ok(Response::new(ExportTraceServiceResponse::default()))
-    }
+/// A run over the controller's own agent and one that is installed, both of which export; what came, and the latter's process.
+async fn traced_run() -> (Seen, i64) {
+    let mut collector = Collector::start().await;
+    let url = collector.url.clone();
+    let run = tokio::task::spawn_blocking(move || {
+        let sandbox = Sandbox::new();
+        let hurin = Installed::start_with(&sandbox, "hurin", "127.0.0.2", &["--otlp", &url]);
+        let enrolled = sandbox.call(&["enrol", &hurin.address, "--code", &hurin.code("hurin")]);
+        assert_eq!(enrolled.code, Some(0), "{enrolled:?}");
+        let outcome = sandbox.run(&TWO_HOSTS.replace("HURIN", &hurin.address), &["--otlp", &url]);
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        let pid = i64::from(hurin.pid());
+        hurin.stop();
+        pid
+    });
+    let hurin = run.await.expect("the run is over");
+    // All have ended, and each delivers before it does.
+    (collector.seen(), hurin)
 }
 
-#[derive(Debug, Default)]
-struct Seen {
-    /// Names of spans by the service that sent them.
-    spans: BTreeMap<String, BTreeSet<String>>,
-    traces: BTreeSet<Vec<u8>>,
-}
-
-impl Seen {
-    fn take(&mut self, request: ExportTraceServiceRequest) {
-        for resource in request.resource_spans {
-            let attributes = resource.resource.map(|resource| resource.attributes).unwrap_or_default();
-            let service = attributes.into_iter().find(|attribute| attribute.key == "service.name");
-            let service = service.and_then(|attribute| attribute.value?.value);
-            let Some(Value::StringValue(service)) = service else { panic!("a service without a name") };
-            for span in resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
-                self.spans.entry(service.clone()).or_default().insert(span.name);
-                self.traces.insert(span.trace_id);
-            }
+/// Who sent spans: the controller, its own agent, and the installed one.
+fn senders(seen: &Seen, hurin: i64) -> [Sender; 3] {
+    let find = |service: &str, wanted: &dyn Fn(i64) -> bool| {
+        let mut senders = seen.spans.keys().filter(|(name, pid)| name == service && wanted(*pid));
+        match (senders.next(), senders.next()) {
+            (Some(only), None) => only.clone(),
+            other => panic!("{service}: {other:?} of {:?}", seen.spans.keys()),
         }
+    };
+    let own = find("rpycbench-agent", &|pid| pid != hurin);
+    [find("rpycbench-controller", &|_| true), own, find("rpycbench-agent", &|pid| pid == hurin)]
+}
+
+fn cells(spans: &[Span], name: &str) -> BTreeSet<String> {
+    let spans = spans.iter().filter(|span| span.name == name);
+    spans.filter_map(|span| span.attributes.iter().find(|it| it.key == "cell").map(text)).collect()
+}
+
+#[tokio::test]
+async fn controller_and_both_agents_are_in_one_trace_with_a_span_for_each_cell_and_phase() {
+    let (seen, hurin) = traced_run().await;
+    let [controller, turin, hurin] = senders(&seen, hurin);
+    let traces: BTreeSet<_> = seen.spans.values().flatten().map(|span| &span.trace_id).collect();
+    assert_eq!(traces.len(), 1, "{seen:?}");
+    for (sender, names) in [
+        (&controller, &["run", "cell", "starting", "driving", "stopping"][..]),
+        (&turin, &["agent run", "prepare", "serve", "drive"]),
+        (&hurin, &["agent run", "prepare", "drive"]),
+    ] {
+        assert_eq!(seen.names(sender), names.iter().copied().collect(), "{sender:?}");
+    }
+
+    let spans = |sender: &Sender| seen.spans[sender].as_slice();
+    let name = |topology: &str| format!("{topology}/rpyc-threaded/latency/b1");
+    assert_eq!(cells(spans(&turin), "serve"), BTreeSet::from([name("localhost"), name("back")]));
+    assert_eq!(cells(spans(&turin), "drive"), BTreeSet::from([name("localhost")]));
+    assert_eq!(cells(spans(&hurin), "drive"), BTreeSet::from([name("back")]));
+
+    // Each phase of each cell once, within it, one after the other.
+    let by_id: BTreeMap<_, _> = spans(&controller).iter().map(|span| (&span.span_id, span)).collect();
+    let cells: Vec<_> = spans(&controller).iter().filter(|span| span.name == "cell").collect();
+    assert_eq!(cells.len(), 2);
+    for cell in cells {
+        let within =
+            |span: &&&Span| by_id.get(&span.parent_span_id).is_some_and(|parent| parent.span_id == cell.span_id);
+        let mut phases: Vec<_> = by_id.values().filter(within).collect();
+        phases.sort_by_key(|span| span.start_time_unix_nano);
+        let names: Vec<_> = phases.iter().map(|span| span.name.as_str()).collect();
+        assert_eq!(names, ["starting", "driving", "stopping"]);
+        assert!(phases.is_sorted_by(|one, next| one.end_time_unix_nano <= next.start_time_unix_nano), "{phases:?}");
+        assert!(phases.iter().all(|it| it.end_time_unix_nano <= cell.end_time_unix_nano), "{phases:?} {cell:?}");
     }
 }
 
 #[tokio::test]
-async fn controller_and_agent_are_in_one_trace() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let (sender, mut received) = mpsc::unbounded_channel();
-    let collector = tonic::transport::Server::builder()
-        .add_service(TraceServiceServer::new(Receiver(sender)))
-        .serve_with_incoming(TcpListenerStream::new(listener));
-    tokio::spawn(collector);
-
-    let outcome = tokio::task::spawn_blocking(move || {
-        let sandbox = Sandbox::new();
-        let workload = "[[workloads]]\nname = \"connect\"\nkind = \"connect\"\ncount = 3\n";
-        sandbox.run(&plan(&["rpyc-threaded"], workload), &["--otlp", &url])
-    });
-    let outcome = outcome.await.expect("the run is over");
-    assert_eq!(outcome.code, Some(0), "{outcome:?}");
-
-    // Both have ended, and each delivers before it does.
-    let mut seen = Seen::default();
-    while let Ok(request) = received.try_recv() {
-        seen.take(request);
+async fn samples_are_counted_on_both_sides_and_what_did_not_happen_is_zero() {
+    let (seen, hurin) = traced_run().await;
+    let [controller, turin, hurin] = senders(&seen, hurin);
+    let samples = |sender: &Sender, topology: &str, outcome: &str| {
+        // Outcome, server, topology, workload.
+        seen.count(sender, "rpycbench.samples", &format!("{outcome}/rpyc-threaded/{topology}/latency"))
+    };
+    for topology in ["localhost", "back"] {
+        let (driver, other) = if topology == "back" { (&hurin, &turin) } else { (&turin, &hurin) };
+        for sender in [&controller, driver] {
+            assert_eq!(samples(sender, topology, "ok"), Some(SAMPLES), "{sender:?} {topology} {:?}", seen.counts);
+            assert_eq!(samples(sender, topology, "failed"), Some(0), "{sender:?} {topology} {:?}", seen.counts);
+        }
+        assert_eq!(samples(other, topology, "ok"), None, "only who drives has samples: {:?}", seen.counts);
     }
-    let names = |service: &str| seen.spans.get(service).cloned().unwrap_or_default();
-    assert!(
-        names("rpycbench-controller").is_superset(&BTreeSet::from(["run".to_owned(), "cell".to_owned()])),
-        "{seen:?}"
-    );
-    assert!(names("rpycbench-agent").contains("agent run"), "{seen:?}");
-    assert_eq!(seen.traces.len(), 1, "{seen:?}");
+    for nothing in ["rpycbench.agents.lost", "rpycbench.reconnects"] {
+        assert_eq!(seen.count(&controller, nothing, ""), Some(0), "{:?}", seen.counts);
+    }
+    // At least armed, progress, samples and the counts of each driver; and everything that the controller took.
+    for agent in [&turin, &hurin] {
+        assert!(seen.count(agent, "rpycbench.handover.wait", "") >= Some(4), "{:?}", seen.counts);
+    }
+    assert!(seen.count(&controller, "rpycbench.events.queued", "") >= Some(8), "{:?}", seen.counts);
 }
 
 #[test]

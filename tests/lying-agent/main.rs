@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use rpycbench_certs::Identity;
 use rpycbench_measure::{RunningHistogram, Samples};
-use rpycbench_proto::message::{Driven, Pinned, PythonFacts};
+use rpycbench_proto::message::{Driven, Link, Pinned, PythonFacts};
 use rpycbench_proto::pb::agent_server::{Agent, AgentServer};
 use rpycbench_proto::{Command, Event, PROTOCOL, pb};
 use tokio::net::{TcpListener, TcpStream};
@@ -84,8 +84,10 @@ fn answer(lie: &str, command: Command) -> Vec<Event> {
     match command {
         Command::Open(_) => vec![Event::Opened { epoch_ns: 0 }],
         Command::Prepare { .. } => vec![Event::Prepared(PythonFacts::default())],
-        Command::Echo { address } => vec![Event::Echoing { address: (address, 1).into() }],
-        Command::Ping { target, .. } => vec![Event::Pinged { target, round_trip_ns: vec![50_000], lost: 0 }],
+        Command::Echo { address } => vec![Event::Echoing { address: (address, 1).into(), link: Link::default() }],
+        Command::Ping { target, .. } => {
+            vec![Event::Pinged { target, round_trip_ns: vec![50_000], lost: 0, link: Link::default() }]
+        }
         Command::Serve { cell, address, .. } => {
             vec![Event::Serving { cell, address: (address, 1).into(), pinned: Pinned::default(), startup_ns: 1 }]
         }

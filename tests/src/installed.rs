@@ -4,6 +4,9 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use crate::Sandbox;
 use crate::sandbox::binaries;
 
@@ -23,14 +26,32 @@ impl Installed {
     /// # Panics
     /// When it does not listen.
     pub fn start(sandbox: &Sandbox, name: &str, address: &str) -> Self {
-        Self::start_with(sandbox, name, address, Vec::new())
+        Self::launch(sandbox, name, address, &[], Vec::new())
     }
 
-    /// The same with more in its environment.
+    /// [`Installed::start`] with more arguments.
     ///
     /// # Panics
-    /// When it does not listen.
-    pub fn start_with(sandbox: &Sandbox, name: &str, address: &str, environment: Vec<(&'static str, String)>) -> Self {
+    /// As [`Installed::start`].
+    pub fn start_with(sandbox: &Sandbox, name: &str, address: &str, args: &[&str]) -> Self {
+        Self::launch(sandbox, name, address, args, Vec::new())
+    }
+
+    /// [`Installed::start`] on a host with more in its environment.
+    ///
+    /// # Panics
+    /// As [`Installed::start`].
+    pub fn start_in(sandbox: &Sandbox, name: &str, address: &str, environment: Vec<(&'static str, String)>) -> Self {
+        Self::launch(sandbox, name, address, &[], environment)
+    }
+
+    fn launch(
+        sandbox: &Sandbox,
+        name: &str,
+        address: &str,
+        args: &[&str],
+        environment: Vec<(&'static str, String)>,
+    ) -> Self {
         let state = sandbox.path().join(name);
         std::fs::create_dir(&state).expect("a state folder");
         let shared = sandbox.path().join("home/agent/environments");
@@ -40,6 +61,7 @@ impl Installed {
             .args(["serve", "--listen", &format!("{address}:0"), "--state"])
             .arg(&state)
             .envs(environment.iter().cloned())
+            .args(args)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -64,6 +86,22 @@ impl Installed {
             .expect("the agent starts");
         assert!(output.status.success(), "{output:?}");
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Tells it to end and waits until it has: it delivers spans and metrics before.
+    ///
+    /// # Panics
+    /// When it ends in another way than in order.
+    pub fn stop(mut self) {
+        kill(Pid::from_raw(self.pid().cast_signed()), Signal::SIGTERM)
+            .expect("a process of this test can be told to end");
+        let status = self.child.wait().expect("it ends");
+        assert!(status.success(), "{status}");
     }
 
     /// Makes the code that is out one of ten minutes ago.

@@ -3,10 +3,11 @@
 mod recording;
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rpycbench_measure::{Placement, Stack, Workload};
-use rpycbench_proto::message::{CellId, Driven, Event, Exit, Failure};
+use rpycbench_process::metrics;
+use rpycbench_proto::message::{CellId, CellName, Driven, Event, Exit, Failure};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -37,6 +38,8 @@ pub struct Drive {
     pub workload: Workload,
     /// Where it may run.
     pub placement: Placement,
+    /// For metrics.
+    pub name: CellName,
 }
 
 type Bad = (&'static str, String);
@@ -84,7 +87,9 @@ pub async fn drive(
 
 /// Sends an event; nobody takes it only when the run is over.
 async fn send(events: &mpsc::Sender<Event>, event: Event) {
+    let since = Instant::now();
     drop(events.send(event).await);
+    metrics::handed_over(since.elapsed());
 }
 
 async fn fail(events: &mpsc::Sender<Event>, cell: CellId, (phase, reason): Bad, exit: Option<Exit>) {
@@ -168,10 +173,13 @@ async fn send_samples(
         if samples.is_empty() {
             continue;
         }
-        counts.samples += samples.len() as u64;
-        counts.failed += samples.failed() as u64;
+        let (rows, failed) = (samples.len() as u64, samples.failed() as u64);
+        counts.samples += rows;
+        counts.failed += failed;
         send(events, Event::Samples { cell: order.cell, batch: counts.batches, samples }).await;
         counts.batches += 1;
+        let CellName { topology, server, workload, .. } = &order.name;
+        metrics::samples(topology, server, workload, rows, failed);
     }
     Ok(counts)
 }

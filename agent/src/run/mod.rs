@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::clock;
 use crate::drive::{self, Drive};
@@ -137,32 +138,36 @@ impl Run<'_> {
             other if !self.opened => return Err(RunError::Unexpected(format!("{other:?} before open"))),
             Command::Prepare { stacks } => {
                 let (state, events) = (self.state.clone(), self.events.clone());
-                self.tasks.spawn(async move {
+                let span = tracing::info_span!(target: "rpycbench", "prepare");
+                let preparing = async move {
                     let progress = |Step { what, done, total }: Step| {
                         // A step that finds the queue full is not shown; the next one is.
                         drop(events.try_send(Event::Preparing { what, done, total }));
                     };
                     Ended::Prepared(Environment::prepare(&state, &stacks, progress).await)
-                });
+                };
+                self.tasks.spawn(preparing.instrument(span));
             }
             Command::Echo { address } => self.echo(address).await,
             Command::Ping { target, count } => self.ping(target, count),
             Command::Listen { address, ports } => self.listen(address, &ports).await,
             Command::Reach { address, ports } => self.reach(address, ports),
-            Command::Serve { cell, server, address, placement } => {
+            Command::Serve { cell, server, address, placement, name } => {
                 let environment = self.environment("serve")?;
                 let stop = self.enter(cell);
                 let serving =
                     serve::serve(Serve { cell, server, address, placement }, environment, stop, self.events.clone());
-                self.tasks.spawn(async move { Ended::Server(cell, serving.await) });
+                let span = tracing::info_span!(target: "rpycbench", "serve", cell = %name);
+                self.tasks.spawn(async move { Ended::Server(cell, serving.await) }.instrument(span));
             }
-            Command::Arm { cell, stack, workload, placement } => {
+            Command::Arm { cell, stack, workload, placement, name } => {
                 let environment = self.environment("arm")?;
                 let (target, given) = oneshot::channel();
                 let stop = self.enter(cell);
-                let order = Drive { cell, stack, workload, placement };
+                let span = tracing::info_span!(target: "rpycbench", "drive", cell = %name);
+                let order = Drive { cell, stack, workload, placement, name };
                 let driving = drive::drive(order, environment, given, stop, self.events.clone());
-                self.tasks.spawn(async move { Ended::Driver(cell, driving.await) });
+                self.tasks.spawn(async move { Ended::Driver(cell, driving.await) }.instrument(span));
                 self.cells.entry(cell).or_default().target = Some(target);
             }
             Command::Drive { cell, target } => {
@@ -203,8 +208,8 @@ impl Run<'_> {
                 self.send(Event::Prepared(facts)).await;
             }
             Ended::Prepared(Err(error)) => self.send(whole_run("prepare", error.to_string())).await,
-            Ended::Pinged(target, Ok(RoundTrips { ns, lost })) => {
-                self.send(Event::Pinged { target, round_trip_ns: ns, lost }).await;
+            Ended::Pinged(target, Ok(RoundTrips { ns, lost, link })) => {
+                self.send(Event::Pinged { target, round_trip_ns: ns, lost, link }).await;
             }
             Ended::Pinged(target, Err(error)) => {
                 self.send(whole_run("ping", format!("cannot send to {target}: {error}"))).await;

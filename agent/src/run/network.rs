@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use rpycbench_proto::message::Event;
 
 use super::{Ended, Run, whole_run};
-use crate::{ping, reach};
+use crate::{link, ping, reach};
 
 impl Run<'_> {
     /// Answers datagrams from now on.
@@ -14,7 +14,7 @@ impl Run<'_> {
             Ok(socket) => {
                 let bound = socket.local_addr().unwrap_or_else(|_| (address, 0).into());
                 self.background.spawn(ping::echo(socket));
-                self.send(Event::Echoing { address: bound }).await;
+                self.send(Event::Echoing { address: bound, link: link::with_address(bound.ip()) }).await;
             }
             Err(error) => {
                 let reason = format!("cannot bind {address}: {error}; name an address of this host in serve_on");

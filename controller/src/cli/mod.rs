@@ -48,7 +48,7 @@ enum Command {
         /// One JSON object per event on stdout.
         #[arg(long)]
         json: bool,
-        /// Export spans to this OTLP collector.
+        /// Export spans and metrics to this OTLP collector.
         #[arg(long, value_name = "URL")]
         otlp: Option<String>,
     },

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::graphs::Graph;
+use super::network::{self, Network};
+use super::pairs::{Pairs, hosts_of_pairs};
 use super::published::{self, Beside};
 use super::view::{Difference, Section, View};
 use super::{ReportError, summary};
@@ -18,6 +20,10 @@ pub(super) struct Context<'a> {
     summary: Vec<String>,
     graphs: BTreeMap<&'static str, Graph>,
     topologies: Vec<Topology<'a>>,
+    /// Of three hosts or more.
+    pairs: Option<Pairs<'a>>,
+    /// Where several topologies set RPyC beside HTTP.
+    advantages: Vec<Advantages<'a>>,
     /// Has a template of its own.
     #[serde(skip)]
     pub(super) beside: Option<Beside<'a>>,
@@ -31,12 +37,43 @@ pub(super) struct Context<'a> {
 struct Topology<'a> {
     record: &'a TopologyRecord,
     local: bool,
-    connect: Vec<Section<'a>>,
-    latency: Vec<Section<'a>>,
-    concurrency: Vec<Section<'a>>,
+    connect: Vec<Table<'a>>,
+    latency: Vec<Table<'a>>,
+    concurrency: Vec<Table<'a>>,
     ratios: Vec<Ratio<'a>>,
     /// Against the baseline, where there is one.
     network: Vec<Network<'a>>,
+}
+
+/// A workload over one topology.
+#[derive(Serialize)]
+struct Table<'a> {
+    workload: &'a WorkloadRecord,
+    rows: Vec<TableRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct TableRow<'a> {
+    cell: &'a CellResult,
+    /// How much longer than over the topology's baseline, in words; empty where it has none.
+    longer: String,
+}
+
+/// How many times as long as RPyC an HTTP server takes, topology by topology.
+#[derive(Serialize)]
+struct Advantages<'a> {
+    workload: &'a WorkloadRecord,
+    http: &'a str,
+    /// RPyC servers, the columns.
+    rpyc: Vec<&'a str>,
+    rows: Vec<AdvantageRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct AdvantageRow<'a> {
+    topology: &'a str,
+    /// HTTP over RPyC, means.
+    ratios: Vec<Option<Difference>>,
 }
 
 /// An RPyC server set beside an HTTP server.
@@ -48,19 +85,6 @@ struct Ratio<'a> {
     /// HTTP over RPyC.
     mean: Option<Difference>,
     p99: Option<Difference>,
-}
-
-#[derive(Serialize)]
-struct Network<'a> {
-    workload: &'a WorkloadRecord,
-    rows: Vec<NetworkRow<'a>>,
-}
-
-#[derive(Serialize)]
-struct NetworkRow<'a> {
-    of: &'a CellResult,
-    against: &'a CellResult,
-    mean: Option<Difference>,
 }
 
 /// Where the processes of a topology ran.
@@ -82,6 +106,8 @@ impl<'a> Context<'a> {
             summary: summary::sentences(view),
             graphs: graphs.into_iter().map(|graph| (graph.name, graph)).collect(),
             topologies: view.manifest.topologies.iter().map(|record| topology(view, record)).collect(),
+            pairs: hosts_of_pairs(view.manifest).zip(view.latency()).map(|(hosts, it)| Pairs::new(view, it, hosts)),
+            advantages: if view.manifest.topologies.len() > 1 { advantages(view) } else { Vec::new() },
             beside: published::beside(view)?,
             missing: cells.iter().filter(|cell| cell.status != CellStatus::Complete).collect(),
             pinned: pinned(cells),
@@ -91,16 +117,42 @@ impl<'a> Context<'a> {
 }
 
 fn topology<'a>(view: &View<'a>, record: &'a TopologyRecord) -> Topology<'a> {
-    let here = |sections: Vec<Section<'a>>| sections.iter().map(|it| it.of_topology(&record.name)).collect();
+    let here = |sections: Vec<Section<'a>>, duration: bool| {
+        sections.iter().map(|it| table(view, it.of_topology(&record.name), record, duration)).collect()
+    };
     Topology {
         record,
         local: record.client == record.server,
-        connect: here(view.connects()),
-        latency: here(view.latencies()),
-        concurrency: here(view.concurrencies()),
+        connect: here(view.connects(), false),
+        latency: here(view.latencies(), false),
+        concurrency: here(view.concurrencies(), true),
         ratios: ratios(view, record),
-        network: record.baseline.as_ref().map(|baseline| network(view, record, baseline)).unwrap_or_default(),
+        network: record.baseline.as_ref().map(|it| network::against(view, record, it)).unwrap_or_default(),
     }
+}
+
+fn table<'a>(view: &View<'a>, section: Section<'a>, topology: &TopologyRecord, duration: bool) -> Table<'a> {
+    let longer = |cell| topology.baseline.as_ref().map(|baseline| network::longer(view, cell, baseline, duration));
+    let rows = section.cells.into_iter().map(|cell| TableRow { cell, longer: longer(cell).unwrap_or_default() });
+    Table { workload: section.workload, rows: rows.collect() }
+}
+
+fn advantages<'a>(view: &View<'a>) -> Vec<Advantages<'a>> {
+    let of_kind = |kind: &'static str| view.manifest.servers.iter().filter(move |server| server.kind == kind);
+    let rpyc: Vec<_> = of_kind("rpyc").map(|server| server.name.as_str()).collect();
+    let mut advantages = Vec::new();
+    for workload in view.latencies().into_iter().map(|section| section.workload) {
+        for http in of_kind("flask").map(|server| server.name.as_str()).filter(|_| !rpyc.is_empty()) {
+            let rows = view.manifest.topologies.iter().filter_map(|topology| {
+                let ratio = |rpyc: &&str| view.servers(&topology.name, &workload.name, http, rpyc, "mean");
+                let ratios: Vec<_> = rpyc.iter().map(ratio).collect();
+                let any = ratios.iter().any(Option::is_some);
+                any.then_some(AdvantageRow { topology: &topology.name, ratios })
+            });
+            advantages.push(Advantages { workload, http, rpyc: rpyc.clone(), rows: rows.collect() });
+        }
+    }
+    advantages
 }
 
 fn ratios<'a>(view: &View<'a>, topology: &TopologyRecord) -> Vec<Ratio<'a>> {
@@ -117,19 +169,6 @@ fn ratios<'a>(view: &View<'a>, topology: &TopologyRecord) -> Vec<Ratio<'a>> {
         }
     }
     ratios
-}
-
-fn network<'a>(view: &View<'a>, topology: &TopologyRecord, baseline: &str) -> Vec<Network<'a>> {
-    let workloads = view.manifest.workloads.iter().map(|workload| {
-        let rows = view.manifest.servers.iter().filter_map(|server| {
-            let of = view.cell(&topology.name, &server.name, &workload.name)?;
-            let against = view.cell(baseline, &server.name, &workload.name)?;
-            let mean = view.topology(&topology.name, baseline, &server.name, &workload.name, "mean");
-            Some(NetworkRow { of, against, mean })
-        });
-        Network { workload, rows: rows.collect() }
-    });
-    workloads.collect()
 }
 
 fn pinned(cells: &[CellRecord]) -> Vec<Pinned> {

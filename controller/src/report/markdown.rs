@@ -43,6 +43,7 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
     environment.add_filter("interval", |ends: Option<Vec<f64>>| interval(ends, 1.0));
     environment.add_filter("interval_ms", |ends: Option<Vec<f64>>| interval(ends, 1e6));
     environment.add_filter("with_interval", with_interval);
+    environment.add_filter("kind", |kind: String| link_kind(&kind));
     environment.add_filter("md", |text: String| escape(&text));
     environment.add_filter("clients", |workload: Serde<WorkloadRecord>| view::clients(&workload.0));
     environment.add_template("report.md", REPORT)?;
@@ -65,6 +66,19 @@ fn interval(ends: Option<Vec<f64>>, unit: f64) -> String {
         Some(&[low, high]) => format!("{} to {}", significant(low / unit), significant(high / unit)),
         _ => NOTHING.to_owned(),
     }
+}
+
+/// A link's kind as readers know it, with the kernel's word where that is another.
+fn link_kind(kind: &str) -> String {
+    let known = match kind {
+        "" => return "not known".to_owned(),
+        "veth" => "virtual ethernet",
+        "tun" => "tun/tap",
+        "bond" => "bonded",
+        "vlan" => "VLAN",
+        _ => return escape(kind),
+    };
+    format!("{known} ({kind})")
 }
 
 /// A figure in nanoseconds and half the width of its interval, in milliseconds with as many decimals.

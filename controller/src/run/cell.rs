@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rpycbench_measure::RunningHistogram;
+use rpycbench_process::metrics;
 use rpycbench_proto::message::{CellId, Driven, Exit, Failure};
 use rpycbench_proto::{Command, Event};
 use tracing::Span;
@@ -121,13 +122,20 @@ impl Going {
     pub(super) fn begin(&self, plan: &Plan, serve_on: IpAddr) -> [(usize, Command); 2] {
         let cell = self.cell;
         let named = &plan.servers[cell.server];
-        let serve =
-            Command::Serve { cell: cell.id, server: named.server, address: serve_on, placement: plan.placement };
+        let name = record::name(&self.record);
+        let serve = Command::Serve {
+            cell: cell.id,
+            server: named.server,
+            address: serve_on,
+            placement: plan.placement,
+            name: name.clone(),
+        };
         let arm = Command::Arm {
             cell: cell.id,
             stack: named.server.stack(),
             workload: plan.workloads[cell.workload].workload,
             placement: plan.placement,
+            name,
         };
         [(plan.topologies[cell.topology].server, serve), (self.client, arm)]
     }
@@ -246,7 +254,9 @@ impl Going {
                     return Ok(());
                 }
                 self.batches += 1;
-                self.record.failed += samples.failed() as u64;
+                let (rows, failed) = (samples.len() as u64, samples.failed() as u64);
+                self.record.failed += failed;
+                metrics::samples(&self.record.topology, &self.record.server, &self.record.workload, rows, failed);
                 self.writer.append(&samples, self.epoch_ns)?;
             }
             Event::Driven(driven) if self.is(driven.cell) => {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rpycbench_certs::Authority;
-use rpycbench_process::Shutdown;
+use rpycbench_process::{Shutdown, metrics};
 use rpycbench_proto::Command;
 use tokio::sync::mpsc;
 
@@ -48,7 +48,7 @@ pub(crate) struct Settings {
     pub home: Home,
     /// The state of this host's agent.
     pub agent_state: PathBuf,
-    /// Export spans to this OTLP collector.
+    /// Export spans and metrics to this OTLP collector.
     pub otlp: Option<String>,
 }
 
@@ -71,6 +71,7 @@ pub(crate) async fn run(
     reporter: &mut Reporter,
     shutdown: &Shutdown,
 ) -> Result<Finished, RunError> {
+    metrics::start_at_zero();
     // Refused before anything is made.
     for host in hosts_in_use(&settings) {
         let host = &settings.plan.hosts[host];
@@ -185,7 +186,13 @@ impl Run<'_> {
     async fn next(&mut self, heed: Heed) -> Next {
         tokio::select! {
             () = self.shutdown.drain.cancelled(), if heed == Heed::Drain => Next::Drain,
-            Some((host, event)) = self.events.recv() => Next::From(host, event),
+            Some((host, event)) = self.events.recv() => {
+                metrics::queued(self.events.len() as u64);
+                if matches!(event, FromAgent::Lost(_)) {
+                    metrics::agent_lost();
+                }
+                Next::From(host, event)
+            }
             () = tokio::time::sleep(TICK) => Next::Tick,
         }
     }

@@ -74,13 +74,16 @@ impl Run<'_> {
                 (topology.client, topology.server)
             };
             self.send(server, Command::Echo { address: self.serve_address(topology) }).await;
-            let Event::Echoing { address } = self.answer().await? else { continue };
+            let Event::Echoing { address, link: serving } = self.answer().await? else { continue };
             self.send(client, Command::Ping { target: address, count: PINGS }).await;
-            let Event::Pinged { target, round_trip_ns, lost } = self.answer().await? else { continue };
+            let Event::Pinged { target, round_trip_ns, lost, link: driving } = self.answer().await? else { continue };
             let name = self.settings.plan.topologies[topology].name.clone();
             if lost > 0 {
                 let all = u64::from(lost) + round_trip_ns.len() as u64;
                 self.warn(format!("{lost} of {all} datagrams over {name} were lost before the first cell"));
+            }
+            for (host, role, link) in [(client, "drives", driving), (server, "serves", serving)] {
+                record::link(&mut self.manifest, &name, &self.settings.plan.hosts[host].name, role, link);
             }
             record::ping(&mut self.manifest, name, target, round_trip_ns, lost);
         }

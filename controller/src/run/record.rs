@@ -6,15 +6,15 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 use rpycbench_measure::statistics::quantile::linear;
 use rpycbench_measure::{Call, ClientModel, Workload};
-use rpycbench_proto::message::{Exit, HostFacts, PythonFacts};
+use rpycbench_proto::message::{CellName, Exit, HostFacts, Link, PythonFacts};
 use sha2::{Digest, Sha256};
 
 use super::Settings;
 use crate::plan::{Cell, DRIVER, NamedWorkload, Plan};
 use crate::session::Agent;
 use crate::store::manifest::{
-    CellRecord, CellStatus, ExitRecord, HostRecord, Manifest, PingRecord, SCHEMA, ServerRecord, TopologyRecord,
-    WorkloadRecord,
+    CellRecord, CellStatus, ExitRecord, HostRecord, LinkRecord, Manifest, PingRecord, SCHEMA, ServerRecord,
+    TopologyRecord, WorkloadRecord,
 };
 
 /// The manifest of a run that is about to begin.
@@ -44,6 +44,7 @@ pub(super) fn manifest(settings: &Settings, run_id: &str, now: Timestamp) -> Man
             })
             .collect(),
         pings: Vec::new(),
+        links: Vec::new(),
         servers: plan
             .servers
             .iter()
@@ -136,6 +137,13 @@ pub(super) fn ping(
     });
 }
 
+/// Enters what carries a topology at one of its ends; `role` is `drives` or `serves`.
+pub(super) fn link(manifest: &mut Manifest, topology: &str, host: &str, role: &str, link: Link) {
+    let Link { interface, kind, driver, mtu, speed_mbit_s, note } = link;
+    let [topology, host, role] = [topology, host, role].map(str::to_owned);
+    manifest.links.push(LinkRecord { topology, host, role, interface, kind, driver, mtu, speed_mbit_s, note });
+}
+
 /// A cell that has not begun.
 pub(super) fn cell(plan: &Plan, cell: Cell) -> CellRecord {
     let topology = plan.topologies[cell.topology].name.clone();
@@ -164,6 +172,12 @@ pub(super) fn cell(plan: &Plan, cell: Cell) -> CellRecord {
         driver_exit: None,
         wall_s: 0.0,
     }
+}
+
+/// What an agent calls a cell in spans and metrics.
+pub(super) fn name(cell: &CellRecord) -> CellName {
+    let CellRecord { topology, server, workload, block, .. } = cell;
+    CellName { topology: topology.clone(), server: server.clone(), workload: workload.clone(), block: *block }
 }
 
 /// How a process ended, as the manifest has it.

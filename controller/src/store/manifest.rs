@@ -37,6 +37,9 @@ pub struct Manifest {
     /// The network alone, of every pair of hosts that has a topology.
     #[serde(default)]
     pub pings: Vec<PingRecord>,
+    /// What carries them, at both ends.
+    #[serde(default)]
+    pub links: Vec<LinkRecord>,
     /// In the plan's order.
     pub servers: Vec<ServerRecord>,
     /// In the plan's order.
@@ -115,6 +118,30 @@ pub struct PingRecord {
     pub p99_ns: Option<f64>,
     /// Longest.
     pub max_ns: Option<f64>,
+}
+
+/// One end of a topology: the interface that carries it there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkRecord {
+    /// The topology's name.
+    pub topology: String,
+    /// The host's name in the plan.
+    pub host: String,
+    /// `drives` or `serves`.
+    pub role: String,
+    /// Its name on that host; empty where it cannot be told.
+    pub interface: String,
+    /// `loopback`, `ethernet`, `wireless`, the kernel's own word for a virtual one (`veth`, `tun`, `bridge`, `vlan`,
+    /// `bond` …), or empty where it cannot be told.
+    pub kind: String,
+    /// Driver of the device below it; empty where there is none, or it cannot be told.
+    pub driver: String,
+    /// Bytes.
+    pub mtu: Option<u32>,
+    /// What the driver says; `null` where it says nothing.
+    pub speed_mbit_s: Option<u32>,
+    /// Why less is known of it than there is to know, or empty.
+    pub note: String,
 }
 
 /// A server of the plan.

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use rpycbench_controller::store::manifest::{
-    CellRecord, CellStatus, ExitRecord, HostRecord, Manifest, SCHEMA, ServerRecord, TopologyRecord, WorkloadRecord,
+    CellRecord, CellStatus, ExitRecord, HostRecord, LinkRecord, Manifest, PingRecord, SCHEMA, ServerRecord,
+    TopologyRecord, WorkloadRecord,
 };
 use rpycbench_controller::store::samples::{CellKey, SamplesWriter};
 use rpycbench_measure::Samples;
@@ -17,6 +18,7 @@ pub(crate) const EPOCH_NS: i64 = 7_000_000_000_000;
 pub(crate) fn manifest(blocks: u32) -> Manifest {
     let mut manifest = Manifest {
         pings: Vec::new(),
+        links: Vec::new(),
         schema: SCHEMA,
         run_id: "0198c0de-0000-7000-8000-000000000000".to_owned(),
         study: "rpyc-vs-http".to_owned(),
@@ -56,6 +58,50 @@ pub(crate) fn study(blocks: u32, lan: bool) -> Manifest {
     }
     plan_cells(&mut manifest, blocks);
     manifest
+}
+
+/// Three hosts and every ordered pair of them but one, each against what its client has alone, over one server of each kind.
+pub(crate) fn three_hosts(blocks: u32) -> Manifest {
+    const HOSTS: [&str; 3] = ["hurin", "morwen", "turin"];
+    let mut manifest = study(0, false);
+    manifest.servers.remove(1);
+    manifest.workloads.truncate(2);
+    manifest.topologies = HOSTS.map(|host| topology(host, host, None)).into();
+    for client in HOSTS {
+        manifest.hosts.insert(client.to_owned(), host(client));
+        for server in HOSTS.into_iter().filter(|server| *server != client && (client, *server) != ("morwen", "hurin")) {
+            let name = format!("{client}-{server}");
+            let pair = TopologyRecord { server: server.to_owned(), ..topology(&name, client, Some(client)) };
+            manifest.pings.push(ping(&name, 120_000.0));
+            manifest.links.push(link(&name, client, "drives", "ethernet"));
+            manifest.links.push(link(&name, server, "serves", "veth"));
+            manifest.topologies.push(pair);
+        }
+    }
+    plan_cells(&mut manifest, blocks);
+    manifest
+}
+
+pub(crate) fn ping(topology: &str, median_ns: f64) -> PingRecord {
+    let [min_ns, p50_ns, p99_ns, max_ns] = [0.9, 1.0, 1.5, 2.0].map(|of| Some(of * median_ns));
+    let (topology, address) = (topology.to_owned(), "10.211.55.14".to_owned());
+    PingRecord { topology, address, count: 200, lost: 0, min_ns, p50_ns, p99_ns, max_ns }
+}
+
+/// A card says its speed; a virtual interface neither has a driver nor is shown in /sys.
+pub(crate) fn link(topology: &str, host: &str, role: &str, kind: &str) -> LinkRecord {
+    let card = kind == "ethernet";
+    LinkRecord {
+        topology: topology.to_owned(),
+        host: host.to_owned(),
+        role: role.to_owned(),
+        interface: "eth0".to_owned(),
+        kind: kind.to_owned(),
+        driver: if card { "e1000e" } else { "" }.to_owned(),
+        mtu: Some(1500),
+        speed_mbit_s: card.then_some(1000),
+        note: if card { "" } else { "speed and driver cannot be told" }.to_owned(),
+    }
 }
 
 pub(crate) fn topology(name: &str, host: &str, baseline: Option<&str>) -> TopologyRecord {

@@ -174,6 +174,9 @@ pub struct Echoing {
     pub address: ::prost::alloc::string::String,
     #[prost(uint32, tag = "2")]
     pub port: u32,
+    /// What the address is on.
+    #[prost(message, optional, tag = "3")]
+    pub link: ::core::option::Option<Link>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Ping {
@@ -196,6 +199,32 @@ pub struct Pinged {
     pub round_trip_ns: ::prost::alloc::vec::Vec<i64>,
     #[prost(uint32, tag = "4")]
     pub lost: u32,
+    /// What the datagrams left by.
+    #[prost(message, optional, tag = "5")]
+    pub link: ::core::option::Option<Link>,
+}
+/// An interface of this host.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Link {
+    /// Its name; empty where it cannot be told.
+    #[prost(string, tag = "1")]
+    pub interface: ::prost::alloc::string::String,
+    /// "loopback", "ethernet", "wireless", or the kernel's own word for a virtual one ("veth", "tun", "bridge", "vlan",
+    /// "bond" …); empty where it cannot be told.
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// Of the device below it; empty where there is none, or it cannot be told.
+    #[prost(string, tag = "3")]
+    pub driver: ::prost::alloc::string::String,
+    /// Bytes.
+    #[prost(uint32, optional, tag = "4")]
+    pub mtu: ::core::option::Option<u32>,
+    /// What the driver says; absent where it says nothing.
+    #[prost(uint32, optional, tag = "5")]
+    pub speed_mbit_s: ::core::option::Option<u32>,
+    /// Empty, or why less is known of it than there is to know.
+    #[prost(string, tag = "6")]
+    pub note: ::prost::alloc::string::String,
 }
 /// Listens on those of the ports that are free, each until it was called once. 0: any.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -251,6 +280,18 @@ pub mod server {
         Flask(super::FlaskServer),
     }
 }
+/// What the plan calls a cell: for spans and metrics alone.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CellName {
+    #[prost(string, tag = "1")]
+    pub topology: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub server: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub workload: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "4")]
+    pub block: u32,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Serve {
     #[prost(uint32, tag = "1")]
@@ -262,6 +303,8 @@ pub struct Serve {
     pub address: ::prost::alloc::string::String,
     #[prost(enumeration = "Placement", tag = "4")]
     pub placement: i32,
+    #[prost(message, optional, tag = "5")]
+    pub name: ::core::option::Option<CellName>,
 }
 /// The CPUs a role's processes were pinned to, and what could not be done.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -323,7 +366,7 @@ pub mod workload {
         Closed(super::Closed),
     }
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Arm {
     #[prost(uint32, tag = "1")]
     pub cell: u32,
@@ -333,6 +376,8 @@ pub struct Arm {
     pub workload: ::core::option::Option<Workload>,
     #[prost(enumeration = "Placement", tag = "4")]
     pub placement: i32,
+    #[prost(message, optional, tag = "5")]
+    pub name: ::core::option::Option<CellName>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Armed {

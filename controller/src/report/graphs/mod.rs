@@ -7,9 +7,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use self::figure::{Figure, Point, Series, Shape};
+use self::figure::{Drawn, Figure, HeatMap, Panel, Point, Series, Shape};
 use super::ReportError;
-use super::view::{Section, View};
+use super::pairs::{Pairs, hosts_of_pairs};
+use super::view::{Section, View, clients};
 use crate::results::schema::CellResult;
 use crate::store::{FolderError, write_atomically};
 
@@ -24,6 +25,42 @@ pub(super) struct Graph {
     pub(super) note: String,
 }
 
+/// More topologies than this are more lines, or bars of one group, than anyone tells apart.
+const MOST_TOPOLOGIES: usize = 4;
+
+enum Drawing {
+    Figure(Figure),
+    HeatMap(HeatMap),
+}
+
+impl Drawing {
+    fn draw(&self) -> Result<Drawn, String> {
+        match self {
+            Self::Figure(figure) => figure.draw(),
+            Self::HeatMap(map) => map.draw(),
+        }
+    }
+
+    fn title(&self) -> &str {
+        match self {
+            Self::Figure(figure) => &figure.title,
+            Self::HeatMap(map) => &map.title,
+        }
+    }
+
+    fn note(&self) -> String {
+        let (sign, without) = match self {
+            Self::Figure(figure) => ("whisker", figure.points().any(|point| point.interval.is_none())),
+            Self::HeatMap(map) => ("±", map.points().any(|point| point.interval.is_none())),
+        };
+        if without {
+            format!("Where there is no {sign}, there is no interval: it takes two blocks or more.")
+        } else {
+            String::new()
+        }
+    }
+}
+
 /// Draws all graphs into `graphs/`.
 pub(super) fn write(run_folder: &Path, view: &View<'_>) -> Result<Vec<Graph>, ReportError> {
     let folder = run_folder.join("graphs");
@@ -31,11 +68,11 @@ pub(super) fn write(run_folder: &Path, view: &View<'_>) -> Result<Vec<Graph>, Re
     let mut graphs = Vec::new();
     for (name, planned) in planned(view) {
         let graph = match planned {
-            Ok(figure) => {
-                let drawn = figure.draw().map_err(|what| ReportError::Draw { path: folder.join(name), what })?;
+            Ok(drawing) => {
+                let drawn = drawing.draw().map_err(|what| ReportError::Draw { path: folder.join(name), what })?;
                 write_atomically(&folder.join(format!("{name}.svg")), drawn.svg.as_bytes())?;
                 write_atomically(&folder.join(format!("{name}.png")), &drawn.png)?;
-                Graph { name, drawn: true, note: note(&figure), alt: figure.title }
+                Graph { name, drawn: true, note: drawing.note(), alt: drawing.title().to_owned() }
             }
             Err(why) => Graph { name, drawn: false, note: why, alt: String::new() },
         };
@@ -44,16 +81,7 @@ pub(super) fn write(run_folder: &Path, view: &View<'_>) -> Result<Vec<Graph>, Re
     Ok(graphs)
 }
 
-fn note(figure: &Figure) -> String {
-    let without = figure.points().any(|point| point.interval.is_none());
-    if without {
-        "Where there is no whisker, there is no interval: it takes two blocks or more.".to_owned()
-    } else {
-        String::new()
-    }
-}
-
-fn planned(view: &View<'_>) -> Vec<(&'static str, Result<Figure, String>)> {
+fn planned(view: &View<'_>) -> Vec<(&'static str, Result<Drawing, String>)> {
     let latency = || {
         let section = view.latency().ok_or("the plan has no closed workload")?;
         if section.cells.iter().all(|cell| cell.mean.is_none()) {
@@ -71,20 +99,27 @@ fn planned(view: &View<'_>) -> Vec<(&'static str, Result<Figure, String>)> {
     let mut graphs = vec![
         (
             "connection_time_comparison",
-            connect().map(|it| means(view, &it, "Time until a connection can carry its first call")),
+            connect().map(|it| {
+                Drawing::Figure(means(view, &it, "Time until a connection can carry its first call", view.topologies()))
+            }),
         ),
-        ("latency_comparison", latency().map(|it| means(view, &it, "Time of one call"))),
-        ("percentile_comparison", latency().map(|it| percentiles(view, &it))),
+        (
+            "latency_comparison",
+            latency().map(|it| Drawing::Figure(means(view, &it, "Time of one call", view.topologies()))),
+        ),
+        ("percentile_comparison", latency().map(|it| Drawing::Figure(percentiles(view, &it)))),
     ];
     if view.manifest.topologies.iter().any(|topology| topology.baseline.is_some()) {
-        graphs.push(("localhost_vs_lan_comparison", latency().map(|it| across(view, &it))));
+        graphs.push(("localhost_vs_lan_comparison", latency().map(|it| Drawing::Figure(across(view, &it)))));
+    }
+    if let Some(hosts) = hosts_of_pairs(view.manifest) {
+        graphs.push(("host_pairs", latency().map(|it| Drawing::HeatMap(pairs(&Pairs::new(view, it, hosts))))));
     }
     graphs
 }
 
 /// By topology, a bar for each server.
-fn means(view: &View<'_>, section: &Section<'_>, title: &str) -> Figure {
-    let topologies = view.topologies();
+fn means(view: &View<'_>, section: &Section<'_>, title: &str, topologies: Vec<String>) -> Figure {
     let series = view.manifest.servers.iter().enumerate().map(|(place, server)| Series {
         name: server.name.clone(),
         colour: place,
@@ -103,9 +138,16 @@ fn means(view: &View<'_>, section: &Section<'_>, title: &str) -> Figure {
     }
 }
 
-/// By server, a bar for each topology.
+/// By server, a bar for each topology that has a baseline or is one; by topology, a bar for each server, where those are
+/// too many.
 fn across(view: &View<'_>, section: &Section<'_>) -> Figure {
-    let topologies = view.topologies();
+    const TITLE: &str = "Time of one call, topology by topology";
+    let baselines: Vec<_> = view.manifest.topologies.iter().filter_map(|it| it.baseline.as_ref()).collect();
+    let concerned = view.manifest.topologies.iter().filter(|it| it.baseline.is_some() || baselines.contains(&&it.name));
+    let topologies: Vec<_> = concerned.map(|it| it.name.clone()).collect();
+    if topologies.len() > MOST_TOPOLOGIES {
+        return means(view, section, TITLE, topologies);
+    }
     let servers: Vec<_> = view.manifest.servers.iter().map(|server| server.name.clone()).collect();
     let series = topologies.iter().enumerate().map(|(place, topology)| Series {
         name: topology.clone(),
@@ -114,7 +156,7 @@ fn across(view: &View<'_>, section: &Section<'_>) -> Figure {
         points: servers.iter().map(|server| section.cell(topology, server).and_then(mean)).collect(),
     });
     Figure {
-        title: "Time of one call, topology by topology".to_owned(),
+        title: TITLE.to_owned(),
         about: about(section, &topologies),
         marks: "bars: mean",
         x_label: "Server".to_owned(),
@@ -128,7 +170,9 @@ fn across(view: &View<'_>, section: &Section<'_>) -> Figure {
 fn percentiles(view: &View<'_>, section: &Section<'_>) -> Figure {
     const METRICS: [(&str, &str); 5] =
         [("p50", "p50"), ("p90", "p90"), ("p95", "p95"), ("p99", "p99"), ("p999", "p99.9")];
-    let topologies = view.topologies();
+    let mut topologies = view.topologies();
+    let left_out = topologies.len().saturating_sub(MOST_TOPOLOGIES);
+    topologies.truncate(MOST_TOPOLOGIES);
     let mut series = Vec::new();
     for (style, topology) in topologies.iter().enumerate() {
         for (colour, server) in view.manifest.servers.iter().enumerate() {
@@ -141,13 +185,34 @@ fn percentiles(view: &View<'_>, section: &Section<'_>) -> Figure {
     }
     Figure {
         title: "Percentiles of the time of one call".to_owned(),
-        about: about(section, &topologies),
+        about: match left_out {
+            0 => about(section, &topologies),
+            more => format!("{} (the tables have {more} more)", about(section, &topologies)),
+        },
         marks: "exact samples of all blocks",
         x_label: "Percentile".to_owned(),
         y_label: "Time (ms)".to_owned(),
         shape: Shape::Lines,
         categories: METRICS.iter().map(|(_, label)| (*label).to_owned()).collect(),
         series,
+    }
+}
+
+/// A field of colours for each server.
+fn pairs(pairs: &Pairs<'_>) -> HeatMap {
+    let hosts: Vec<_> = pairs.hosts.iter().map(|host| (*host).to_owned()).collect();
+    let panels = pairs.servers.iter().map(|it| Panel {
+        name: it.server.to_owned(),
+        values: it.rows.iter().map(|row| row.cells.iter().map(|cell| cell.and_then(mean)).collect()).collect(),
+    });
+    HeatMap {
+        title: "Time of one call between every pair of hosts (ms)".to_owned(),
+        about: format!("workload {} ({})", pairs.workload.name, clients(pairs.workload)),
+        x_label: "Host that serves".to_owned(),
+        y_label: "Host that drives".to_owned(),
+        rows: hosts.clone(),
+        columns: hosts,
+        panels: panels.collect(),
     }
 }
 

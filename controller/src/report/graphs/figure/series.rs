@@ -1,7 +1,5 @@
-//! A figure in, SVG and PNG out: the only module that knows the drawing library.
+//! Bars, or lines, in colours that a legend names.
 
-use kuva::backend::png::PngBackend;
-use kuva::backend::svg::SvgBackend;
 use kuva::plot::legend::{LegendEntry, LegendShape};
 use kuva::plot::scatter::MarkerShape;
 use kuva::plot::{BarPlot, LegendPosition, LinePlot, ScatterPlot};
@@ -9,42 +7,37 @@ use kuva::render::annotations::TextAnnotation;
 use kuva::render::layout::{Layout, TickFormat};
 use kuva::render::plots::Plot;
 use kuva::render::render::{Scene, render_multiple};
-use kuva::render::theme::Theme;
 
-use super::super::number::significant;
+use super::super::super::number::significant;
+use super::{Caption, Drawn, LETTER, Point, TEXT, drawn, longest, whiskers};
 
 /// Okabe & Ito, "Color Universal Design", 2008, without yellow (too pale on a light page) and black (that of the text).
 const COLOURS: [&str; 6] = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"];
 const MARKERS: [MarkerShape; 4] =
     [MarkerShape::Circle, MarkerShape::Square, MarkerShape::Triangle, MarkerShape::Diamond];
-const TEXT: &str = "#1A1A1A";
 /// Of the largest bar, above which its label still finds room.
 const HEADROOM: f64 = 1.14;
 /// Share of a category's width that its bars or points take.
 const SPREAD: f64 = 0.8;
 /// Beyond this ratio of the largest to the smallest value a linear axis hides the small ones.
 const LOG_RATIO: f64 = 20.0;
-/// Width of a letter, rather too much, at the size of names.
-const LETTER: f64 = 8.5;
-/// Pixels of a PNG for each of the figure's own.
-const PNG_SCALE: f32 = 2.0;
 
 /// What is drawn.
-pub(super) struct Figure {
-    pub(super) title: String,
+pub(in super::super) struct Figure {
+    pub(in super::super) title: String,
     /// Workload, client model and topology.
-    pub(super) about: String,
+    pub(in super::super) about: String,
     /// What is drawn, apart from whiskers.
-    pub(super) marks: &'static str,
-    pub(super) x_label: String,
-    pub(super) y_label: String,
-    pub(super) shape: Shape,
-    pub(super) categories: Vec<String>,
-    pub(super) series: Vec<Series>,
+    pub(in super::super) marks: &'static str,
+    pub(in super::super) x_label: String,
+    pub(in super::super) y_label: String,
+    pub(in super::super) shape: Shape,
+    pub(in super::super) categories: Vec<String>,
+    pub(in super::super) series: Vec<Series>,
 }
 
 /// How values are shown.
-pub(super) enum Shape {
+pub(in super::super) enum Shape {
     /// From 0, with the value written above.
     Bars,
     /// A line over the categories, on a logarithmic axis where the values span far.
@@ -52,21 +45,14 @@ pub(super) enum Shape {
 }
 
 /// One colour of the legend.
-pub(super) struct Series {
-    pub(super) name: String,
+pub(in super::super) struct Series {
+    pub(in super::super) name: String,
     /// Its place in the palette.
-    pub(super) colour: usize,
+    pub(in super::super) colour: usize,
     /// Its line's dashes and markers, to tell lines of one colour apart.
-    pub(super) style: usize,
+    pub(in super::super) style: usize,
     /// One for each category.
-    pub(super) points: Vec<Option<Point>>,
-}
-
-/// A value with its interval.
-#[derive(Clone, Copy)]
-pub(super) struct Point {
-    pub(super) value: f64,
-    pub(super) interval: Option<[f64; 2]>,
+    pub(in super::super) points: Vec<Option<Point>>,
 }
 
 struct Axis {
@@ -75,23 +61,15 @@ struct Axis {
     log: bool,
 }
 
-/// A figure in both of its forms.
-pub(super) struct Drawn {
-    pub(super) svg: String,
-    pub(super) png: Vec<u8>,
-}
-
 impl Figure {
-    pub(super) fn draw(&self) -> Result<Drawn, String> {
-        let scene = match self.shape {
+    pub(in super::super) fn draw(&self) -> Result<Drawn, String> {
+        drawn(&match self.shape {
             Shape::Bars => self.bars(),
             Shape::Lines => self.lines(),
-        };
-        let png = PngBackend::new().with_scale(PNG_SCALE).render_scene(&scene)?;
-        Ok(Drawn { svg: repeatable(&scalable(&SvgBackend::default().render_scene(&scene))), png })
+        })
     }
 
-    pub(super) fn points(&self) -> impl Iterator<Item = Point> {
+    pub(in super::super) fn points(&self) -> impl Iterator<Item = Point> {
         self.series.iter().flat_map(|series| series.points.iter().flatten().copied())
     }
 
@@ -188,35 +166,14 @@ impl Figure {
         (90.0 + plot + legend, names > plot)
     }
 
-    /// What every figure has in common.
     fn dress(&self, layout: Layout, legend: Vec<LegendEntry>) -> Layout {
-        let theme = Theme {
-            text_color: TEXT.into(),
-            axis_color: TEXT.into(),
-            tick_color: TEXT.into(),
-            grid_color: "#DDDDDD".into(),
-            legend_border: "#BBBBBB".into(),
-            ..Theme::light()
-        };
         let known = self.points().any(|point| point.interval.is_some());
-        let whiskers =
-            if known { "whiskers: 95 % interval over blocks" } else { "no intervals: fewer than two blocks" };
         let (width, turned) = self.room();
         let layout = if turned { layout.with_x_tick_rotate(-30.0) } else { layout };
-        layout
-            .with_theme(theme)
-            .with_width(width)
-            .with_height(480.0)
-            .with_title(&self.title)
-            .with_title_size(20)
-            .with_subtitle(format!("{}\n{}; {whiskers}", self.about, self.marks))
-            .with_subtitle_size(13)
-            .with_subtitle_wrap(120)
-            .with_x_label(&self.x_label)
-            .with_y_label(&self.y_label)
-            .with_label_size(15)
-            .with_tick_size(13)
-            .with_body_size(13)
+        let about = format!("{}\n{}; {}", self.about, self.marks, whiskers(known));
+        let caption = Caption { title: &self.title, about, x_label: &self.x_label, y_label: &self.y_label };
+        caption
+            .put_on(layout, width, 480.0)
             .with_y_tick_format(TickFormat::Auto)
             .with_legend_entries(legend)
             .with_legend_position(LegendPosition::OutsideRightTop)
@@ -235,10 +192,6 @@ impl Point {
     }
 }
 
-fn longest<'a>(names: impl Iterator<Item = &'a str>) -> f64 {
-    names.map(|name| name.chars().count()).max().unwrap_or(0) as f64
-}
-
 fn entry(name: &str, place: usize, shape: LegendShape) -> LegendEntry {
     LegendEntry { label: name.to_owned(), color: colour(place).to_owned(), shape, dasharray: None }
 }
@@ -249,36 +202,4 @@ fn colour(place: usize) -> &'static str {
 
 fn marker(style: usize) -> MarkerShape {
     MARKERS[style % MARKERS.len()]
-}
-
-/// Without a `viewBox` a page that gives the figure less room than its pixels would cut it off.
-fn scalable(svg: &str) -> String {
-    let number = |name: &str| {
-        let (_, rest) = svg.split_once(&format!(" {name}=\""))?;
-        rest.split_once('"').map(|(number, _)| number.to_owned())
-    };
-    match (number("width"), number("height")) {
-        (Some(width), Some(height)) if !svg.contains("viewBox") => {
-            svg.replacen("<svg ", &format!("<svg viewBox=\"0 0 {width} {height}\" "), 1)
-        }
-        _ => svg.to_owned(),
-    }
-}
-
-/// The library numbers its clip paths through the life of the process: counted anew, a figure is the same each time.
-fn repeatable(svg: &str) -> String {
-    const NAME: &str = "kuva-clip-";
-    let mut parts = svg.split(NAME);
-    let mut repeatable = parts.next().unwrap_or_default().to_owned();
-    let mut seen: Vec<&str> = Vec::new();
-    for part in parts {
-        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, rest) = part.split_at(digits);
-        let place = seen.iter().position(|it| *it == number).unwrap_or_else(|| {
-            seen.push(number);
-            seen.len() - 1
-        });
-        repeatable.push_str(&format!("{NAME}{}{rest}", place + 1));
-    }
-    repeatable
 }

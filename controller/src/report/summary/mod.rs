@@ -1,12 +1,25 @@
 //! The results in sentences. A difference is only claimed where it can be told from chance.
 
+mod many;
+
 use super::number::{escape, signed, significant};
 use super::view::{Difference, Section, View, clients};
 use crate::results::schema::CellResult;
 
-/// One paragraph for each workload of each topology, then one for each topology that has a baseline.
+/// Of more topologies than this nobody reads a paragraph each.
+const MOST_TOPOLOGIES: usize = 6;
+
+/// One paragraph for each workload of each topology, then one for each topology that has a baseline; where there are very
+/// many topologies, one for each server of each workload.
 pub(super) fn sentences(view: &View<'_>) -> Vec<String> {
     let sections: Vec<_> = view.manifest.workloads.iter().map(|workload| view.section(workload)).collect();
+    if view.manifest.topologies.len() > MOST_TOPOLOGIES {
+        let servers = || view.manifest.servers.iter().map(|server| server.name.as_str());
+        return sections
+            .iter()
+            .flat_map(|it| servers().filter_map(|server| many::topologies(view, it, server)))
+            .collect();
+    }
     let mut sentences = Vec::new();
     for topology in view.topologies() {
         let here = sections.iter().map(|section| section.of_topology(&topology)).filter(|it| !it.cells.is_empty());
@@ -82,8 +95,11 @@ fn against_baseline(found: Option<Difference>) -> String {
             let ends = interval(ends.map(|ends| ends.map(|end| end / 1e6)), " ms");
             format!("takes {} ms {more}{percent}{ends}", significant(difference.abs() / 1e6))
         }
-        Some(Difference { difference_ci95: Some(_), .. }) => "cannot be told apart".to_owned(),
-        _ => "cannot be told apart, as fewer than two blocks can be compared".to_owned(),
+        Some(Difference { difference, difference_ci95: ends @ Some(_), .. }) => {
+            let ends = interval(ends.map(|ends| ends.map(|end| end / 1e6)), " ms");
+            format!("differs by {} ms, which cannot be told from zero{ends}", signed(difference / 1e6))
+        }
+        _ => "has a difference that cannot be told from zero, as fewer than two blocks can be compared".to_owned(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Logs to stderr and, where a collector is named, spans to it over OTLP/gRPC.
 
+use std::io::IsTerminal;
+
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
@@ -44,7 +46,9 @@ impl Telemetry {
             .with_default_directive(LevelFilter::WARN.into())
             .with_env_var(LOG_VARIABLE)
             .from_env_lossy();
-        let log = fmt::layer().with_writer(std::io::stderr).with_target(false).with_filter(filter);
+        // In a file or a journal colours are noise, and whoever searches it for `peer=…` finds nothing.
+        let colours = std::io::stderr().is_terminal();
+        let log = fmt::layer().with_writer(std::io::stderr).with_ansi(colours).with_target(false).with_filter(filter);
         let spans = otlp.map(|url| exporter(service, url)).transpose()?;
         let export = spans.as_ref().map(|provider| {
             // Only this project's own spans: the exporter speaks gRPC itself and must not trace itself.

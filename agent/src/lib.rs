@@ -19,6 +19,7 @@ mod host;
 mod ping;
 mod placement;
 pub mod python;
+pub mod renewal;
 pub mod run;
 pub mod serve;
 pub mod service;

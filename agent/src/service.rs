@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
-use rpycbench_proto::message::HostFacts;
+use rpycbench_certs::enrol::AgentState;
+use rpycbench_proto::message::{CertificateState, HostFacts};
 use rpycbench_proto::{Command, PROTOCOL, pb};
 use tokio::sync::{Notify, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
@@ -19,9 +21,10 @@ use crate::{host, run};
 const EVENT_QUEUE: usize = 16;
 
 /// The gRPC service of one agent.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct AgentService {
     state: PathBuf,
+    enrolled: Option<Arc<AgentState>>,
     facts: Arc<HostFacts>,
     stop: CancellationToken,
     holder: Arc<Mutex<Option<Holder>>>,
@@ -29,14 +32,38 @@ pub struct AgentService {
 }
 
 /// Which run has the agent.
+#[derive(Debug)]
 struct Holder {
     peer: String,
 }
 
 impl AgentService {
-    /// An idle agent that keeps its environments in `state` and ends its run at `stop`.
-    pub fn new(state: PathBuf, stop: CancellationToken) -> Self {
-        Self { state, facts: Arc::new(host::facts()), stop, holder: Arc::default(), released: Arc::default() }
+    /// An idle agent that keeps its environments in `state` and ends its run at `stop`. `enrolled` is where its identity is
+    /// kept, if it has one of its own.
+    pub fn new(state: PathBuf, enrolled: Option<Arc<AgentState>>, stop: CancellationToken) -> Self {
+        let facts = Arc::new(host::facts());
+        Self { state, enrolled, facts, stop, holder: Arc::default(), released: Arc::default() }
+    }
+
+    fn certificate(&self) -> Option<CertificateState> {
+        let validity = match self.enrolled.as_ref()?.validity() {
+            Ok(validity) => validity?,
+            Err(error) => {
+                // Those in use are in memory; that they cannot be read again is for the agent's administrator.
+                tracing::warn!(%error, "the agent's own certificate cannot be read");
+                return None;
+            }
+        };
+        Some(CertificateState {
+            not_before_unix_s: validity.not_before_unix_s,
+            not_after_unix_s: validity.not_after_unix_s,
+            renewal_due: validity.renewal_is_due(SystemTime::now()),
+        })
+    }
+
+    fn busy_with(&self) -> String {
+        let holder = self.holder.lock().unwrap_or_else(PoisonError::into_inner);
+        holder.as_ref().map(|Holder { peer }| format!("a run of {peer}")).unwrap_or_default()
     }
 
     /// Waits until no run has the agent, which means that none of its processes is left.
@@ -80,6 +107,8 @@ impl pb::agent_server::Agent for AgentService {
             protocol: PROTOCOL,
             build: env!("CARGO_PKG_VERSION").to_owned(),
             host: Some(HostFacts::clone(&self.facts).into()),
+            certificate: self.certificate().map(Into::into),
+            busy_with: self.busy_with(),
         }))
     }
 

@@ -125,9 +125,10 @@ impl Run<'_> {
     fn handle(&mut self, going: &mut Going, host: usize, event: FromAgent) -> Result<(), RunError> {
         match event {
             FromAgent::Lost(reason) => {
-                let lost = format!("the agent of {} is lost: {reason}", self.settings.plan.hosts[host].name);
-                going.trouble.get_or_insert_with(|| lost.clone());
-                going.lost = Some(lost);
+                going.lose(format!("the agent of {} is lost: {reason}", self.settings.plan.hosts[host].name));
+            }
+            FromAgent::Banned(since) => {
+                going.lose(format!("the agent of {} was banned on {since}", self.settings.plan.hosts[host].name));
             }
             FromAgent::Event(event) => {
                 if let Event::Serving { pinned, .. } | Event::Armed { pinned, .. } = &*event {
@@ -265,6 +266,11 @@ impl Going {
             _ => {}
         }
         Ok(())
+    }
+
+    fn lose(&mut self, reason: String) {
+        self.trouble.get_or_insert_with(|| reason.clone());
+        self.lost = Some(reason);
     }
 
     fn is(&self, cell: CellId) -> bool {

@@ -1,6 +1,7 @@
 //! A run: the controller's side of the state machine drawn in `agent.proto`, and its only `select!`.
 
 mod cell;
+mod enrolled;
 mod network;
 mod record;
 
@@ -15,8 +16,12 @@ use rpycbench_process::Shutdown;
 use rpycbench_proto::message::{Failure, PythonFacts};
 use rpycbench_proto::{Command, Event};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
-use crate::home::{Home, HomeError, KnownAgent};
+use enrolled::{Watched, all_enrolled, enrolled, watch};
+
+use crate::contact::Contact;
+use crate::home::{Home, HomeError};
 use crate::local_agent::{LocalAgent, LocalAgentError};
 use crate::plan::{AgentAddress, Cell, Plan};
 use crate::progress::{Reporter, RunEvent};
@@ -81,13 +86,27 @@ pub(crate) enum RunError {
     Certificates(#[from] rpycbench_certs::CertError),
     /// The agent of a host in the plan is not known.
     #[error(
-        "host {host}: no agent is enrolled at {address}; this version drives and serves on the controller's own host (local = true)"
+        "host {host}: no agent is enrolled at {address}: enrol it with `rpycbench-controller enrol {address} --code CODE`"
     )]
     NotEnrolled {
         /// The host's name in the plan.
         host: String,
         /// Its agent.
         address: String,
+    },
+    /// The agent of a host in the plan shall not be used.
+    #[error(
+        "host {host}: its agent {name} was banned on {since}; `rpycbench-controller enrol {address} --code CODE` with a new code lifts that"
+    )]
+    Banned {
+        /// The host's name in the plan.
+        host: String,
+        /// The agent's own name.
+        name: String,
+        /// Where it is.
+        address: String,
+        /// UTC, RFC 3339.
+        since: String,
     },
     /// A host could not get ready.
     #[error("host {host}: {reason}")]
@@ -121,12 +140,7 @@ pub(crate) async fn run(
     shutdown: &Shutdown,
 ) -> Result<Finished, RunError> {
     // Refused before anything is made.
-    for host in hosts_in_use(&settings) {
-        let host = &settings.plan.hosts[host];
-        if let AgentAddress::Remote(address) = &host.agent {
-            enrolled(&settings, &host.name, address)?;
-        }
-    }
+    let watched = all_enrolled(&settings)?;
     let now = Timestamp::now();
     let run_id = uuid::Uuid::now_v7().to_string();
     let folder = RunFolder::create(&settings.out, &settings.plan.name, &settings.plan_bytes, now)?;
@@ -150,6 +164,8 @@ pub(crate) async fn run(
         reporter,
         shutdown: shutdown.clone(),
         seen: HashMap::new(),
+        watched,
+        watching: JoinSet::new(),
     };
     let outcome = match run.open(&authority, &run_id, sender).await {
         Ok(()) => run.measure().await,
@@ -176,11 +192,6 @@ fn authority(settings: &Settings, run_id: &str) -> Result<Authority, RunError> {
     } else {
         Ok(Authority::ephemeral(run_id, IDENTITY_LIFE)?)
     }
-}
-
-fn enrolled(settings: &Settings, host: &str, address: &str) -> Result<KnownAgent, RunError> {
-    let known = settings.home.agent_at(address)?;
-    known.ok_or_else(|| RunError::NotEnrolled { host: host.to_owned(), address: address.to_owned() })
 }
 
 /// Places of the hosts that any cell to run refers to.
@@ -210,6 +221,10 @@ struct Run<'a> {
     shutdown: Shutdown,
     /// How long cells of each topology, server and workload have taken.
     seen: HashMap<(usize, usize, usize), Duration>,
+    /// Agents that a ban would take from the run.
+    watched: Vec<Watched>,
+    /// Ends with the run.
+    watching: JoinSet<()>,
 }
 
 /// What the run waits for.
@@ -235,11 +250,17 @@ impl Run<'_> {
     /// The only place where this process waits for several things at once. `heed` is false for what must be done even when
     /// the user wants the run to end.
     async fn next(&mut self, heed: Heed) -> Next {
-        tokio::select! {
+        let next = tokio::select! {
             () = self.shutdown.drain.cancelled(), if heed == Heed::Drain => Next::Drain,
             Some((host, event)) = self.events.recv() => Next::From(host, event),
             () = tokio::time::sleep(TICK) => Next::Tick,
+        };
+        if let Next::From(host, FromAgent::Banned(_)) = &next
+            && let Some(session) = self.sessions.remove(host)
+        {
+            session.cut();
         }
+        next
     }
 
     /// Starts or reaches every agent the cells need and has its environment made.
@@ -250,6 +271,7 @@ impl Run<'_> {
         sender: mpsc::Sender<(usize, FromAgent)>,
     ) -> Result<(), RunError> {
         let controller = authority.controller(run_id, IDENTITY_LIFE)?;
+        self.watching.spawn(watch(self.settings.home.clone(), self.watched.clone(), sender.clone()));
         for number in hosts_in_use(&self.settings) {
             let host = self.settings.plan.hosts[number].clone();
             let agent = match &host.agent {
@@ -266,8 +288,12 @@ impl Run<'_> {
                     Agent { host: host.name.clone(), name, address: address.clone() }
                 }
             };
-            let session = Session::open(&agent, &controller, run_id, number, sender.clone()).await?;
-            record::host(&mut self.manifest, &agent, &session.facts);
+            let mut contact = Contact::make(agent, &controller).await?;
+            if matches!(host.agent, AgentAddress::Remote(_)) {
+                self.renew(authority, &mut contact).await;
+            }
+            record::host(&mut self.manifest, &contact.agent, &contact.facts);
+            let session = Session::open(contact, run_id, number, sender.clone()).await?;
             self.sessions.insert(number, session);
         }
         self.prepare().await?;
@@ -298,6 +324,7 @@ impl Run<'_> {
                 Next::Tick => {}
                 Next::Drain => return Err(RunError::Interrupted),
                 Next::From(number, FromAgent::Lost(reason)) => return Err(self.not_ready(number, reason)),
+                Next::From(number, FromAgent::Banned(since)) => return Err(self.banned(number, since)),
                 Next::From(number, FromAgent::Event(event)) => {
                     let host = self.settings.plan.hosts[number].name.clone();
                     match *event {

@@ -56,6 +56,7 @@ impl Run<'_> {
                 Next::Tick => {}
                 Next::Drain => return Err(RunError::Interrupted),
                 Next::From(host, FromAgent::Lost(reason)) => return Err(self.not_ready(host, reason)),
+                Next::From(host, FromAgent::Banned(since)) => return Err(self.banned(host, since)),
                 Next::From(host, FromAgent::Event(event)) => match *event {
                     Event::Failed(Failure { phase, reason, .. }) => {
                         return Err(self.not_ready(host, format!("{phase}: {reason}")));

@@ -1,8 +1,11 @@
 //! An agent as it is installed on a host: it waits for a controller, and for a code.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+use rpycbench_certs::Identity;
 
 use crate::Sandbox;
 use crate::sandbox::binaries;
@@ -21,16 +24,28 @@ impl Installed {
     /// # Panics
     /// When it does not listen.
     pub fn start(sandbox: &Sandbox, name: &str, address: &str) -> Self {
+        Self::start_with(sandbox, name, address, None)
+    }
+
+    /// As [`Self::start`], for one that was enrolled before with that identity.
+    ///
+    /// # Panics
+    /// When it does not listen.
+    pub fn start_with(sandbox: &Sandbox, name: &str, address: &str, identity: Option<&Identity>) -> Self {
         let state = sandbox.path().join(name);
         std::fs::create_dir(&state).expect("a state folder");
         let shared = sandbox.path().join("home/agent/environments");
         std::fs::create_dir_all(&shared).expect("the shared environments");
         std::os::unix::fs::symlink(shared, state.join("environments")).expect("the shared environments can be linked");
+        if let Some(identity) = identity {
+            let text = serde_json::to_vec(identity).expect("JSON");
+            std::fs::write(state.join("identity.json"), text).expect("the identity can be written");
+        }
         let mut child = Command::new(binaries().join("rpycbench-agent"))
             .args(["serve", "--listen", &format!("{address}:0"), "--state"])
             .arg(&state)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(File::create(state.join("log")).expect("a log"))
             .spawn()
             .expect("the agent starts");
         let mut line = String::new();
@@ -52,6 +67,28 @@ impl Installed {
             .expect("the agent starts");
         assert!(output.status.success(), "{output:?}");
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// The identity that it keeps.
+    ///
+    /// # Panics
+    /// When it has none.
+    pub fn identity(&self) -> Identity {
+        let text = std::fs::read(self.state.join("identity.json")).expect("an identity");
+        serde_json::from_slice(&text).expect("JSON")
+    }
+
+    /// What it has logged.
+    ///
+    /// # Panics
+    /// When that cannot be read.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.state.join("log")).expect("a log")
+    }
+
+    /// Where it keeps its keys.
+    pub fn state(&self) -> &Path {
+        &self.state
     }
 
     /// Makes the code that is out one of ten minutes ago.

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "test code: a panic is how a test fails")]
 
 pub mod agent;
+pub mod forge;
 pub mod installed;
 pub mod lan;
 pub mod patience;

@@ -8,9 +8,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use rpycbench_certs::enrol::{AgentState, ENROL_SERVER_NAME};
-use rpycbench_certs::{CertError, Identity};
+use rpycbench_certs::{CertError, Identity, in_words};
 use rpycbench_proto::pb::agent_server::AgentServer;
 use rpycbench_proto::pb::enrolment_server::EnrolmentServer;
+use rpycbench_proto::pb::renewal_server::RenewalServer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::LazyConfigAcceptor;
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
 use crate::enrolment::EnrolmentService;
+use crate::renewal::RenewalService;
 use crate::service::AgentService;
 
 /// A peer that has not finished its handshake by then is not a controller.
@@ -75,6 +77,17 @@ impl Doors {
     }
 }
 
+/// What is behind the doors.
+#[derive(Clone, Debug)]
+pub struct Services {
+    /// Behind the first.
+    pub agent: AgentService,
+    /// Beside it, where the identity is the agent's own.
+    pub renewal: Option<RenewalService>,
+    /// Behind the second.
+    pub enrolment: Option<EnrolmentService>,
+}
+
 type Accepted = mpsc::Sender<io::Result<TlsStream<TcpStream>>>;
 
 /// Serves until `stop`, and then until no process of a run is left.
@@ -84,10 +97,10 @@ type Accepted = mpsc::Sender<io::Result<TlsStream<TcpStream>>>;
 pub async fn serve(
     listener: TcpListener,
     doors: Arc<Doors>,
-    service: AgentService,
-    enrolment: Option<EnrolmentService>,
+    services: Services,
     stop: CancellationToken,
 ) -> Result<(), tonic::transport::Error> {
+    let Services { agent, renewal, enrolment } = services;
     let (to_agent, agent_connections) = mpsc::channel(ACCEPTED_QUEUE);
     let (to_enrolment, enrolment_connections) = mpsc::channel(ACCEPTED_QUEUE);
     let accepting = tokio::spawn(async move {
@@ -114,11 +127,12 @@ pub async fn serve(
     }
     let served = Server::builder()
         .max_concurrent_streams(STREAMS_PER_CONNECTION)
-        .add_service(AgentServer::new(service.clone()))
+        .add_service(AgentServer::new(agent.clone()))
+        .add_optional_service(renewal.map(RenewalServer::new))
         .serve_with_incoming_shutdown(ReceiverStream::new(agent_connections), stop.cancelled_owned())
         .await;
     accepting.abort();
-    service.idle().await;
+    agent.idle().await;
     served
 }
 
@@ -134,7 +148,7 @@ async fn shake_hands(socket: TcpStream, doors: Arc<Doors>, agent: Accepted, enro
             (doors.agent(), agent)
         };
         let config = config.ok_or_else(|| io::Error::other("this agent is not enrolled, or not to be enrolled"))?;
-        Ok::<_, io::Error>((hello.into_stream(config).await?, door))
+        Ok::<_, io::Error>((hello.into_stream(config).await.map_err(in_words)?, door))
     });
     match outcome.await {
         // The receiver is gone only when the agent ends.

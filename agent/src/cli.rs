@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use clap::{Parser, Subcommand};
 use rpycbench_certs::Identity;
@@ -14,9 +15,10 @@ use serde::{Deserialize, Serialize};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
-use crate::accept::Doors;
+use crate::accept::{Doors, Services};
 use crate::child::{exec, keeper};
 use crate::enrolment::EnrolmentService;
+use crate::renewal::RenewalService;
 use crate::service::AgentService;
 use crate::{accept, doctor, host};
 
@@ -147,8 +149,8 @@ async fn child(state: PathBuf, otlp: Option<String>) -> Result<(), BoxError> {
         controller_gone.cancel();
     });
     let doors = Arc::new(Doors::of(&identity)?);
-    let service = AgentService::new(state, shutdown.drain.clone());
-    accept::serve(listener, doors, service, None, shutdown.drain).await?;
+    let agent = AgentService::new(state, None, shutdown.drain.clone());
+    accept::serve(listener, doors, Services { agent, renewal: None, enrolment: None }, shutdown.drain).await?;
     telemetry.stop();
     Ok(())
 }
@@ -163,12 +165,20 @@ async fn serve(listen: SocketAddr, state: Option<PathBuf>, otlp: Option<String>)
         .await
         .map_err(|error| format!("cannot listen on {listen}: {error}; name an address of this host in --listen"))?;
     let doors = Arc::new(Doors::from_state(&state)?);
-    let enrolled =
-        if state.identity()?.is_some() { "enrolled" } else { "not enrolled yet: see `rpycbench-agent enrol-code`" };
+    let enrolled = match state.validity()? {
+        None => "not enrolled yet: see `rpycbench-agent enrol-code`",
+        Some(validity) if validity.is_over(SystemTime::now()) => {
+            "its certificate has expired: enrol it again, see `rpycbench-agent enrol-code`"
+        }
+        Some(_) => "enrolled",
+    };
     say(&format!("rpycbench-agent listens on {}, {enrolled}", listener.local_addr()?))?;
-    let enrolment = EnrolmentService::new(state, doors.clone());
-    let service = AgentService::new(folder, shutdown.drain.clone());
-    accept::serve(listener, doors, service, Some(enrolment), shutdown.drain).await?;
+    let services = Services {
+        agent: AgentService::new(folder, Some(state.clone()), shutdown.drain.clone()),
+        renewal: Some(RenewalService::new(state.clone(), doors.clone())),
+        enrolment: Some(EnrolmentService::new(state, doors.clone())),
+    };
+    accept::serve(listener, doors, services, shutdown.drain).await?;
     telemetry.stop();
     Ok(())
 }

@@ -43,8 +43,10 @@ impl Enrolment for EnrolmentService {
 fn status(refusal: EnrolRefusal) -> Status {
     let text = refusal.to_string();
     match refusal {
-        EnrolRefusal::NoCode | EnrolRefusal::Expired | EnrolRefusal::NotUnderWay => Status::failed_precondition(text),
-        EnrolRefusal::Wrong { .. } => Status::permission_denied(text),
+        EnrolRefusal::NoCode | EnrolRefusal::Expired | EnrolRefusal::NotUnderWay | EnrolRefusal::Overtaken => {
+            Status::failed_precondition(text)
+        }
+        EnrolRefusal::Wrong { .. } | EnrolRefusal::NotMine { .. } => Status::permission_denied(text),
         EnrolRefusal::Certificates(_) => Status::invalid_argument(text),
     }
 }

@@ -47,6 +47,11 @@ impl Holder {
         }
     }
 
+    /// Who has the agent.
+    pub(crate) fn by(&self) -> Option<By> {
+        self.held().clone()
+    }
+
     fn held(&self) -> MutexGuard<'_, Option<By>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -75,9 +80,9 @@ impl Drop for Hold {
 impl fmt::Display for By {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some((Open { study, controller, expected, .. }, since)) = self.run.as_deref() else {
-            return write!(f, "busy with a run of {} that has just begun", self.peer);
+            return write!(f, "a run of {} that has just begun", self.peer);
         };
-        write!(f, "busy with study {study:?} of {controller} ({})", self.peer)?;
+        write!(f, "study {study:?} of {controller} ({})", self.peer)?;
         let end = SignedDuration::try_from(*expected).ok().and_then(|expected| since.checked_add(expected).ok());
         let Some(end) = end else { return Ok(()) };
         let left = end.duration_since(Timestamp::now());
@@ -112,7 +117,7 @@ mod tests {
         let hold = holder.take("192.0.2.1:9".to_owned()).expect("the agent is free");
         hold.enter(open(Duration::from_secs(3600)));
         let by = holder.take("192.0.2.2:9".to_owned()).expect_err("it is taken").to_string();
-        assert!(by.starts_with("busy with study \"lan\" of ada@turin (192.0.2.1:9) until about "), "{by}");
+        assert!(by.starts_with("study \"lan\" of ada@turin (192.0.2.1:9) until about "), "{by}");
         assert!(by.contains("59m"), "{by}");
         drop(hold);
         assert!(holder.take("192.0.2.2:9".to_owned()).is_ok());

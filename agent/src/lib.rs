@@ -22,6 +22,7 @@ mod ping;
 mod placement;
 pub mod python;
 mod reach;
+pub mod renewal;
 pub mod run;
 pub mod serve;
 pub mod service;

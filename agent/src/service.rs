@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use jiff::Timestamp;
-use rpycbench_proto::message::HostFacts;
+use rpycbench_certs::enrol::AgentState;
+use rpycbench_proto::message::{CertificateState, HostFacts};
 use rpycbench_proto::{Command, PROTOCOL, pb};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -21,18 +23,36 @@ use crate::{host, run};
 const EVENT_QUEUE: usize = 16;
 
 /// The gRPC service of one agent.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct AgentService {
     state: PathBuf,
+    enrolled: Option<Arc<AgentState>>,
     facts: Arc<HostFacts>,
     stop: CancellationToken,
     holder: Holder,
 }
 
 impl AgentService {
-    /// An idle agent that keeps its environments in `state` and ends its run at `stop`.
-    pub fn new(state: PathBuf, stop: CancellationToken) -> Self {
-        Self { state, facts: Arc::new(host::facts()), stop, holder: Holder::default() }
+    /// An idle agent that keeps its environments in `state` and ends its run at `stop`. `enrolled` is where its identity is
+    /// kept, if it has one of its own.
+    pub fn new(state: PathBuf, enrolled: Option<Arc<AgentState>>, stop: CancellationToken) -> Self {
+        Self { state, enrolled, facts: Arc::new(host::facts()), stop, holder: Holder::default() }
+    }
+
+    fn certificate(&self) -> Option<CertificateState> {
+        let validity = match self.enrolled.as_ref()?.validity() {
+            Ok(validity) => validity?,
+            Err(error) => {
+                // Those in use are in memory; that they cannot be read again is for the agent's administrator.
+                tracing::warn!(%error, "the agent's own certificate cannot be read");
+                return None;
+            }
+        };
+        Some(CertificateState {
+            not_before_unix_s: validity.not_before_unix_s,
+            not_after_unix_s: validity.not_after_unix_s,
+            renewal_due: validity.renewal_is_due(SystemTime::now()),
+        })
     }
 
     /// Waits until no run has the agent, which means that none of its processes is left.
@@ -48,6 +68,8 @@ impl pb::agent_server::Agent for AgentService {
             protocol: PROTOCOL,
             build: env!("CARGO_PKG_VERSION").to_owned(),
             host: Some(HostFacts::clone(&self.facts).into()),
+            certificate: self.certificate().map(Into::into),
+            busy_with: self.holder.by().map(|by| by.to_string()).unwrap_or_default(),
             unix_ns: Timestamp::now().as_nanosecond().try_into().unwrap_or(i64::MAX),
         }))
     }
@@ -59,7 +81,7 @@ impl pb::agent_server::Agent for AgentService {
         let hold = self
             .holder
             .take(peer.clone())
-            .map_err(|by| Status::resource_exhausted(format!("it is {by}; run again when it is free")))?;
+            .map_err(|by| Status::resource_exhausted(format!("it is busy with {by}; run again when it is free")))?;
         let span = tracing::info_span!(target: "rpycbench", "agent run", %peer);
         rpycbench_process::propagate::adopt(&span, request.metadata());
 

@@ -6,11 +6,12 @@ use rustls::client::Resumption;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::server::NoServerSessionStorage;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::CertError;
+use crate::certificate::{CertificateFault, Holder, Validity};
+use crate::{CertError, verify};
 
 /// What a controller or an agent proves itself with, as PEM.
 #[derive(Clone, Serialize, Deserialize)]
@@ -38,14 +39,13 @@ impl Identity {
         Self { certificate, key, trusted }
     }
 
-    /// TLS 1.3 for an agent: clients must show a certificate of the trusted authority.
+    /// TLS 1.3 for an agent: clients must show a certificate of the trusted authority that names one controller.
     ///
     /// # Errors
     /// When the PEM is damaged or key and certificate do not match.
     pub fn server_config(&self) -> Result<ServerConfig, CertError> {
         let provider = Arc::new(ring::default_provider());
-        let verifier =
-            WebPkiClientVerifier::builder_with_provider(Arc::new(self.roots()?), provider.clone()).build()?;
+        let verifier = verify::controllers(self.roots()?, provider.clone())?;
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .with_client_cert_verifier(verifier)
@@ -57,14 +57,17 @@ impl Identity {
         Ok(config)
     }
 
-    /// TLS 1.3 for a controller: servers must show a certificate of the trusted authority.
+    /// TLS 1.3 for a controller: servers must show a certificate of the trusted authority that names the one agent asked for.
     ///
     /// # Errors
     /// When the PEM is damaged or key and certificate do not match.
     pub fn client_config(&self) -> Result<ClientConfig, CertError> {
-        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let provider = Arc::new(ring::default_provider());
+        let verifier = verify::agents(self.roots()?, provider.clone())?;
+        let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])?
-            .with_root_certificates(self.roots()?)
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
             .with_client_auth_cert(self.chain()?, self.private_key()?)?;
         config.alpn_protocols = vec![b"h2".to_vec()];
         config.resumption = Resumption::disabled();
@@ -74,6 +77,29 @@ impl Identity {
     /// The certificate, which is no secret, as PEM.
     pub fn certificate(&self) -> &str {
         &self.certificate
+    }
+
+    /// Whom the certificate names.
+    ///
+    /// # Errors
+    /// When it does not name exactly one agent or controller.
+    pub fn holder(&self) -> Result<Holder, CertificateFault> {
+        let certificate =
+            CertificateDer::from_pem_slice(self.certificate.as_bytes()).map_err(|_| CertificateFault::Unreadable)?;
+        Holder::of(&certificate)
+    }
+
+    /// From when until when the certificate is good.
+    ///
+    /// # Errors
+    /// When it is damaged.
+    pub fn validity(&self) -> Result<Validity, CertificateFault> {
+        Validity::of(&self.certificate)
+    }
+
+    /// This identity with another certificate and its key; whom its holder trusts stays.
+    pub(crate) fn renewed(&self, certificate: String, key: String) -> Self {
+        Self { certificate, key, trusted: self.trusted.clone() }
     }
 
     fn chain(&self) -> Result<Vec<CertificateDer<'static>>, CertError> {

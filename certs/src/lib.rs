@@ -2,21 +2,25 @@
 //!
 //! Agents and controllers hold certificates of separate authorities, an agent's good only for serving and a controller's
 //! only for dialling, so that a stolen agent key can never command another agent. Each certificate names its holder in
-//! exactly one SPIFFE URI; an agent's also carries a synthetic DNS name, which the ordinary check of server names then
-//! binds to the agent's identity instead of to an address that may change.
+//! exactly one SPIFFE URI, which both sides check; an agent's also carries a synthetic DNS name, which the ordinary check of
+//! server names then binds to the agent's identity instead of to an address that may change.
 //!
 //! How an agent gets its certificate ([`enrol`]): its administrator asks it for a code, which holds a secret and the hash of
 //! the agent's bootstrap key. The controller dials, believes only that key, shows the secret, and signs the key that the
 //! agent has just made. The agent's key never leaves its host, and nothing but the public key is taken from its request.
 
 mod authority;
+mod certificate;
 pub mod enrol;
 mod files;
 mod identity;
+mod verify;
 
 pub use authority::{AGENT_LIFE, Authority};
+pub use certificate::{CertificateFault, Holder, Role, Validity};
 pub use files::FileError;
 pub use identity::{Identity, agent_dns_name};
+pub use verify::in_words;
 
 /// Minting or loading an identity failed.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +31,9 @@ pub enum CertError {
     /// A certificate or key is not what it must be.
     #[error("cannot use the identity: {0}")]
     Tls(#[from] rustls::Error),
+    /// A certificate does not say what it must.
+    #[error(transparent)]
+    Fault(#[from] CertificateFault),
     /// A trust anchor could not be used.
     #[error("cannot use the trusted authority: {0}")]
     Verifier(#[from] rustls::server::VerifierBuilderError),

@@ -4,16 +4,25 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rpycbench_certs::enrol::{Code, ENROL_SERVER_NAME, InvalidCode, pinned_client_config};
-use rpycbench_certs::{AGENT_LIFE, CertError};
+use rpycbench_certs::{CertError, Validity};
 use rpycbench_proto::pb;
 use rpycbench_proto::pb::enrolment_client::EnrolmentClient;
 use tonic::{Code as Rpc, Status};
 
-use crate::dial::dial;
+use crate::dial::{DialError, dial};
 use crate::home::{Home, HomeError, KnownAgent};
 
 /// The whole of it is two questions.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// An agent that has a certificate of this controller now.
+#[derive(Debug)]
+pub(crate) struct Enrolled {
+    /// What is remembered of it.
+    pub agent: KnownAgent,
+    /// Since when it had been banned, which it is no longer.
+    pub lifted: Option<String>,
+}
 
 /// An agent was not enrolled; both sides are as before.
 #[derive(Debug, thiserror::Error)]
@@ -45,11 +54,11 @@ pub(crate) enum EnrolError {
     Certificates(#[from] CertError),
 }
 
-/// Enrols the agent at `address` and remembers it.
+/// Enrols the agent at `address` and remembers it; a ban of it is lifted.
 ///
 /// # Errors
 /// When the agent is not there, is not the one the code speaks of, or the code no longer lets in.
-pub(crate) async fn enrol(home: &Home, address: &str, code: &str) -> Result<KnownAgent, EnrolError> {
+pub(crate) async fn enrol(home: &Home, address: &str, code: &str) -> Result<Enrolled, EnrolError> {
     let code: Code = code.parse()?;
     let authority = home.authority()?;
     let unreachable = |reason: String| EnrolError::Unreachable { address: address.to_owned(), reason };
@@ -59,7 +68,10 @@ pub(crate) async fn enrol(home: &Home, address: &str, code: &str) -> Result<Know
     };
     let talk = async {
         let mut client = EnrolmentClient::new(
-            dial(address, pinned_client_config(code.pin)?, ENROL_SERVER_NAME).await.map_err(unreachable)?,
+            dial(address, pinned_client_config(code.pin)?, ENROL_SERVER_NAME)
+                .await
+                .map_err(DialError::into_reason)
+                .map_err(unreachable)?,
         );
         let secret = code.secret.to_vec();
         let controllers_authority = authority.controllers_certificate().to_owned();
@@ -69,20 +81,22 @@ pub(crate) async fn enrol(home: &Home, address: &str, code: &str) -> Result<Know
             return Err(unreachable(format!("it calls itself {:?}, the code says {:?}", begun.agent, code.agent)));
         }
         let certificate = authority.sign_agent(&code.agent, &begun.certificate_request)?;
+        let validity = Validity::of(&certificate).map_err(CertError::from)?;
         client.complete(pb::CompleteRequest { secret, certificate }).await.map_err(|status| refused(&status))?;
-        Ok(())
+        Ok(validity)
     };
-    match tokio::time::timeout(LIMIT, talk).await {
+    let validity = match tokio::time::timeout(LIMIT, talk).await {
         Ok(outcome) => outcome?,
         Err(_) => return Err(unreachable(format!("no answer within {LIMIT:?}"))),
-    }
-    let now = Timestamp::now();
+    };
+    let expires = Timestamp::from_second(validity.not_after_unix_s).unwrap_or(Timestamp::MAX);
     let agent = KnownAgent {
         name: code.agent,
         address: address.to_owned(),
-        enrolled: now.to_string(),
-        expires: (now + AGENT_LIFE).to_string(),
+        enrolled: Timestamp::now().to_string(),
+        expires: expires.to_string(),
+        banned: None,
     };
-    home.remember(&agent)?;
-    Ok(agent)
+    let lifted = home.remember(&agent)?.and_then(|before| before.banned);
+    Ok(Enrolled { agent, lifted })
 }

@@ -36,6 +36,8 @@ pub(crate) enum Error {
     #[error(transparent)]
     Enrol(#[from] EnrolError),
     #[error(transparent)]
+    Contact(#[from] SessionError),
+    #[error(transparent)]
     Home(#[from] HomeError),
     #[error("cannot listen for signals: {0}")]
     Signals(std::io::Error),
@@ -55,7 +57,8 @@ impl Error {
         match self {
             Self::Plan(_) | Self::Usage(_) | Self::Telemetry(_) => code::USAGE,
             Self::Run(error) => run_code(error),
-            Self::Enrol(EnrolError::Code(_)) => code::USAGE,
+            Self::Contact(error) => session_code(error),
+            Self::Enrol(EnrolError::Code(_)) | Self::Home(HomeError::Unknown { .. }) => code::USAGE,
             Self::Enrol(EnrolError::Home(_) | EnrolError::Certificates(_)) | Self::Home(_) => code::INTERNAL,
             Self::Enrol(_) => code::AGENT,
             Self::Results(_) | Self::Report(_) | Self::Signals(_) => code::INTERNAL,
@@ -66,12 +69,20 @@ impl Error {
 
 fn run_code(error: &RunError) -> u8 {
     match error {
-        RunError::NotEnrolled { .. } | RunError::Network { .. } => code::AGENT,
-        RunError::Session(
-            SessionError::Unreachable { .. } | SessionError::Refused { .. } | SessionError::Protocol { .. },
-        ) => code::AGENT,
-        RunError::Session(SessionError::Identity(_)) | RunError::Certificates(_) => code::INTERNAL,
+        RunError::NotEnrolled { .. } | RunError::Banned { .. } | RunError::Network { .. } => code::AGENT,
+        RunError::Session(error) => session_code(error),
+        RunError::Certificates(_) => code::INTERNAL,
         RunError::Home(_) | RunError::Folder(_) | RunError::LocalAgent(_) | RunError::Prepare { .. } => code::INTERNAL,
         RunError::Samples(_) | RunError::Cut { .. } | RunError::Interrupted => code::INCOMPLETE,
+    }
+}
+
+fn session_code(error: &SessionError) -> u8 {
+    match error {
+        SessionError::Unreachable { .. }
+        | SessionError::NotOurs { .. }
+        | SessionError::Refused { .. }
+        | SessionError::Protocol { .. } => code::AGENT,
+        SessionError::Identity(_) => code::INTERNAL,
     }
 }

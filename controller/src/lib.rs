@@ -5,6 +5,7 @@
 //! run is made from the run folder alone, and can be made again.
 
 pub mod cli;
+mod contact;
 mod dial;
 mod enrol;
 mod error;
@@ -12,6 +13,7 @@ mod home;
 mod local_agent;
 pub mod plan;
 mod progress;
+mod renewal;
 pub mod report;
 pub mod results;
 mod run;

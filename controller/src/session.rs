@@ -1,16 +1,14 @@
 //! Speaks gRPC with one agent: generated messages in and out, no logic.
 
-use jiff::{SignedDuration, Timestamp};
-use rpycbench_certs::{Identity, agent_dns_name};
-use rpycbench_proto::message::{HostFacts, Open};
-use rpycbench_proto::pb::agent_client::AgentClient;
+use rpycbench_proto::message::Open;
 use rpycbench_proto::{Command, Event, PROTOCOL, pb};
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Status};
 
-use crate::dial::dial;
+use crate::contact::Contact;
 
 /// Commands on their way; a cell needs four.
 const COMMAND_QUEUE: usize = 16;
@@ -26,6 +24,18 @@ pub(crate) enum SessionError {
         /// Its agent.
         address: String,
         /// Why.
+        reason: String,
+    },
+    /// Someone there who is not, or no longer, enrolled with this controller.
+    #[error(
+        "host {host}: cannot reach the agent at {address}: {reason}: enrol it again with `rpycbench-controller enrol {address} --code CODE`"
+    )]
+    NotOurs {
+        /// The host's name in the plan.
+        host: String,
+        /// Its agent.
+        address: String,
+        /// How that shows.
         reason: String,
     },
     /// The agent is there and does not want to.
@@ -62,16 +72,15 @@ pub(crate) enum FromAgent {
     Event(Box<Event>),
     /// The conversation is over, and why.
     Lost(String),
+    /// The agent is not to be talked to any more, since when.
+    Banned(String),
 }
 
 /// A run's conversation with one agent. Dropping it ends the agent's part of the run.
 #[derive(Debug)]
 pub(crate) struct Session {
     commands: mpsc::Sender<Command>,
-    /// What the agent says of its host.
-    pub facts: HostFacts,
-    /// How far its wall clock is ahead of this one's, give or take the time its answer took.
-    pub clock_ahead: SignedDuration,
+    reading: AbortHandle,
 }
 
 /// Whom to talk to.
@@ -86,37 +95,24 @@ pub(crate) struct Agent {
 }
 
 impl Session {
-    /// Dials an agent, compares versions and takes it for the run. What it says is sent to `events` with `number`.
+    /// Takes an agent for the run. What it says is sent to `events` with `number`.
     ///
     /// # Errors
-    /// When the agent is not there, not who it should be, of another version, or busy.
+    /// When the agent is busy.
     pub(crate) async fn open(
-        agent: &Agent,
-        identity: &Identity,
+        contact: Contact,
         open: Open,
         number: usize,
         events: mpsc::Sender<(usize, FromAgent)>,
     ) -> Result<Self, SessionError> {
-        let unreachable =
-            |reason| SessionError::Unreachable { host: agent.host.clone(), address: agent.address.clone(), reason };
-        let channel = dial(&agent.address, identity.client_config()?, &agent_dns_name(&agent.name)).await;
-        let mut client = AgentClient::new(channel.map_err(unreachable)?);
-        let hello = Request::new(pb::HelloRequest { protocol: PROTOCOL, build: env!("CARGO_PKG_VERSION").to_owned() });
-        let asked = Timestamp::now();
-        let hello = client.hello(hello).await.map_err(|status| refused(agent, &status))?.into_inner();
-        let clock_ahead = Timestamp::from_nanosecond(hello.unix_ns.into())
-            .map_or(SignedDuration::MAX, |theirs| theirs.duration_since(asked));
-        if hello.protocol != PROTOCOL {
-            let (host, address) = (agent.host.clone(), agent.address.clone());
-            return Err(SessionError::Protocol { host, address, theirs: hello.protocol });
-        }
         let (commands, outgoing) = mpsc::channel(COMMAND_QUEUE);
         // The queue is empty: this cannot wait.
         drop(commands.send(Command::Open(open)).await);
         let mut request = Request::new(ReceiverStream::new(outgoing).map(pb::Command::from));
         rpycbench_process::propagate::inject(&tracing::Span::current(), request.metadata_mut());
-        let mut incoming = client.run(request).await.map_err(|status| refused(agent, &status))?.into_inner();
-        tokio::spawn(async move {
+        let incoming = contact.client().run(request).await;
+        let mut incoming = incoming.map_err(|status| refused(&contact.agent, &status))?.into_inner();
+        let reading = tokio::spawn(async move {
             let reason = loop {
                 let event = match incoming.message().await {
                     Ok(Some(event)) => Event::try_from(event),
@@ -131,7 +127,12 @@ impl Session {
             // Nobody listens once the run is over.
             drop(events.send((number, FromAgent::Lost(reason))).await);
         });
-        Ok(Self { commands, facts: hello.host.unwrap_or_default().into(), clock_ahead })
+        Ok(Self { commands, reading: reading.abort_handle() })
+    }
+
+    /// Ends the conversation now, without a last word to or from the agent.
+    pub(crate) fn cut(self) {
+        self.reading.abort();
     }
 
     /// Sends a command. One that cannot be sent has lost its agent, which is reported as [`FromAgent::Lost`].
@@ -140,7 +141,8 @@ impl Session {
     }
 }
 
-fn refused(agent: &Agent, status: &Status) -> SessionError {
+/// An agent's refusal of a call.
+pub(crate) fn refused(agent: &Agent, status: &Status) -> SessionError {
     let (host, address) = (agent.host.clone(), agent.address.clone());
     let reason = status.message().to_owned();
     match status.code() {

@@ -1,5 +1,6 @@
 //! Logs to stderr and, where a collector is named, spans and metrics to it over OTLP/gRPC.
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
@@ -52,7 +53,9 @@ impl Telemetry {
             .with_default_directive(LevelFilter::WARN.into())
             .with_env_var(LOG_VARIABLE)
             .from_env_lossy();
-        let log = fmt::layer().with_writer(std::io::stderr).with_target(false).with_filter(filter);
+        // In a file or a journal colours are noise, and whoever searches it for `peer=…` finds nothing.
+        let colours = std::io::stderr().is_terminal();
+        let log = fmt::layer().with_writer(std::io::stderr).with_ansi(colours).with_target(false).with_filter(filter);
         let refused = |url: &str, error: &ExporterBuildError| TelemetryError::Exporter {
             url: url.to_owned(),
             reason: error.to_string(),

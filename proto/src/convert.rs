@@ -11,7 +11,9 @@ use rpycbench_measure::{
     Call, ClientModel, FlaskMode, Placement, RpycMode, Samples, Server, ServerKind, Stack, Workload,
 };
 
-use crate::message::{CellName, Command, Driven, Event, Exit, Failure, HostFacts, Link, Open, Pinned, PythonFacts};
+use crate::message::{
+    CellName, CertificateState, Command, Driven, Event, Exit, Failure, HostFacts, Link, Open, Pinned, PythonFacts,
+};
 use crate::pb;
 
 /// A message of the other side that makes no sense.
@@ -513,6 +515,20 @@ impl From<pb::HostFacts> for HostFacts {
             virtualization,
         } = facts;
         Self { hostname, os, kernel, arch, cpu_model, logical_cpus, physical_cores, memory_bytes, virtualization }
+    }
+}
+
+impl From<CertificateState> for pb::CertificateState {
+    fn from(state: CertificateState) -> Self {
+        let CertificateState { not_before_unix_s, not_after_unix_s, renewal_due } = state;
+        Self { not_before_unix_s, not_after_unix_s, renewal_due }
+    }
+}
+
+impl From<pb::CertificateState> for CertificateState {
+    fn from(state: pb::CertificateState) -> Self {
+        let pb::CertificateState { not_before_unix_s, not_after_unix_s, renewal_due } = state;
+        Self { not_before_unix_s, not_after_unix_s, renewal_due }
     }
 }
 

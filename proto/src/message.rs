@@ -273,6 +273,17 @@ pub struct Link {
     pub note: String,
 }
 
+/// The certificate of an enrolled agent, as the agent tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CertificateState {
+    /// Its first second, since 1970, UTC.
+    pub not_before_unix_s: i64,
+    /// Its last second.
+    pub not_after_unix_s: i64,
+    /// A third of its life is over.
+    pub renewal_due: bool,
+}
+
 /// The CPUs a role was pinned to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pinned {

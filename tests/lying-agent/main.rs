@@ -59,7 +59,7 @@ struct Liar {
 impl Agent for Liar {
     async fn hello(&self, _: Request<pb::HelloRequest>) -> Result<Response<pb::HelloReply>, Status> {
         let protocol = if self.lie == "protocol" { PROTOCOL + 7 } else { PROTOCOL };
-        Ok(Response::new(pb::HelloReply { protocol, build: "lying".to_owned(), ..Default::default() }))
+        Ok(Response::new(pb::HelloReply { protocol, build: "lying".to_owned(), ..pb::HelloReply::default() }))
     }
 
     type RunStream = Pin<Box<dyn Stream<Item = Result<pb::Event, Status>> + Send>>;

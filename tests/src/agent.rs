@@ -1,6 +1,8 @@
 //! The real agent, started as the controller starts it, and clients of every sort to knock at its door.
 
+use std::fs::File;
 use std::io;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 
@@ -24,6 +26,7 @@ use crate::sandbox::binaries;
 pub struct Agent {
     /// Kept for its stdin: the agent ends when that does.
     _child: Child,
+    log: PathBuf,
     /// Where it listens.
     pub address: String,
 }
@@ -34,11 +37,13 @@ impl Agent {
     /// # Panics
     /// When it does not start.
     pub async fn start(sandbox: &Sandbox, identity: &Identity) -> Self {
+        let log = sandbox.path().join("agent.log");
         let mut child = Command::new(binaries().join("rpycbench-agent"))
             .args(["child", "--state"])
             .arg(sandbox.path().join("home/agent"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(File::create(&log).expect("a log"))
             .spawn()
             .expect("the agent starts");
         let order = serde_json::json!({ "identity": identity });
@@ -50,7 +55,15 @@ impl Agent {
         BufReader::new(stdout).read_line(&mut line).await.expect("the agent answers");
         let reply: Value = serde_json::from_str(&line).expect("the agent answers in JSON");
         let address = reply["address"].as_str().expect("the agent says where it listens").to_owned();
-        Self { _child: child, address }
+        Self { _child: child, log, address }
+    }
+
+    /// What it has logged.
+    ///
+    /// # Panics
+    /// When that cannot be read.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).expect("a log")
     }
 
     /// Connects with TLS settings of the caller's choice; the agent is expected to be called `name`.

@@ -1,11 +1,13 @@
 //! An agent as it is installed on a host: it waits for a controller, and for a code.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rpycbench_certs::Identity;
 
 use crate::Sandbox;
 use crate::sandbox::binaries;
@@ -20,13 +22,21 @@ pub struct Installed {
     pub address: String,
 }
 
+/// What an agent is started with beyond the usual.
+#[derive(Default)]
+struct Extra<'a> {
+    args: &'a [&'a str],
+    environment: Vec<(&'static str, String)>,
+    identity: Option<&'a Identity>,
+}
+
 impl Installed {
     /// Starts an agent on a loopback address of its own, which stands for a host of its own.
     ///
     /// # Panics
     /// When it does not listen.
     pub fn start(sandbox: &Sandbox, name: &str, address: &str) -> Self {
-        Self::launch(sandbox, name, address, &[], Vec::new())
+        Self::launch(sandbox, name, address, Extra::default())
     }
 
     /// [`Installed::start`] with more arguments.
@@ -34,7 +44,7 @@ impl Installed {
     /// # Panics
     /// As [`Installed::start`].
     pub fn start_with(sandbox: &Sandbox, name: &str, address: &str, args: &[&str]) -> Self {
-        Self::launch(sandbox, name, address, args, Vec::new())
+        Self::launch(sandbox, name, address, Extra { args, ..Extra::default() })
     }
 
     /// [`Installed::start`] on a host with more in its environment.
@@ -42,28 +52,35 @@ impl Installed {
     /// # Panics
     /// As [`Installed::start`].
     pub fn start_in(sandbox: &Sandbox, name: &str, address: &str, environment: Vec<(&'static str, String)>) -> Self {
-        Self::launch(sandbox, name, address, &[], environment)
+        Self::launch(sandbox, name, address, Extra { environment, ..Extra::default() })
     }
 
-    fn launch(
-        sandbox: &Sandbox,
-        name: &str,
-        address: &str,
-        args: &[&str],
-        environment: Vec<(&'static str, String)>,
-    ) -> Self {
+    /// [`Installed::start`] for one that was enrolled before with that identity.
+    ///
+    /// # Panics
+    /// As [`Installed::start`].
+    pub fn start_as(sandbox: &Sandbox, name: &str, address: &str, identity: &Identity) -> Self {
+        Self::launch(sandbox, name, address, Extra { identity: Some(identity), ..Extra::default() })
+    }
+
+    fn launch(sandbox: &Sandbox, name: &str, address: &str, extra: Extra<'_>) -> Self {
+        let Extra { args, environment, identity } = extra;
         let state = sandbox.path().join(name);
         std::fs::create_dir(&state).expect("a state folder");
         let shared = sandbox.path().join("home/agent/environments");
         std::fs::create_dir_all(&shared).expect("the shared environments");
         std::os::unix::fs::symlink(shared, state.join("environments")).expect("the shared environments can be linked");
+        if let Some(identity) = identity {
+            let text = serde_json::to_vec(identity).expect("JSON");
+            std::fs::write(state.join("identity.json"), text).expect("the identity can be written");
+        }
         let mut child = Command::new(binaries().join("rpycbench-agent"))
             .args(["serve", "--listen", &format!("{address}:0"), "--state"])
             .arg(&state)
             .envs(environment.iter().cloned())
             .args(args)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(File::create(state.join("log")).expect("a log"))
             .spawn()
             .expect("the agent starts");
         let mut line = String::new();
@@ -102,6 +119,28 @@ impl Installed {
             .expect("a process of this test can be told to end");
         let status = self.child.wait().expect("it ends");
         assert!(status.success(), "{status}");
+    }
+
+    /// The identity that it keeps.
+    ///
+    /// # Panics
+    /// When it has none.
+    pub fn identity(&self) -> Identity {
+        let text = std::fs::read(self.state.join("identity.json")).expect("an identity");
+        serde_json::from_slice(&text).expect("JSON")
+    }
+
+    /// What it has logged.
+    ///
+    /// # Panics
+    /// When that cannot be read.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.state.join("log")).expect("a log")
+    }
+
+    /// Where it keeps its keys.
+    pub fn state(&self) -> &Path {
+        &self.state
     }
 
     /// Makes the code that is out one of ten minutes ago.

@@ -4,6 +4,7 @@
 
 pub mod agent;
 pub mod collector;
+pub mod forge;
 pub mod installed;
 pub mod lan;
 pub mod patience;

@@ -66,8 +66,30 @@ impl Sandbox {
         self.folder.path()
     }
 
-    fn home(&self) -> PathBuf {
+    /// The controller's home.
+    pub fn home(&self) -> PathBuf {
         self.path().join("home")
+    }
+
+    /// Makes the controller know an agent as if it had enrolled it.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn know(&self, name: &str, address: &str) {
+        let folder = self.home().join("agents");
+        fs::create_dir_all(&folder).expect("a folder");
+        let long_ago = "2026-01-01T00:00:00Z";
+        let known = serde_json::json!({ "name": name, "address": address, "enrolled": long_ago, "expires": long_ago });
+        fs::write(folder.join(format!("{name}.json")), known.to_string()).expect("a record");
+    }
+
+    /// What the controller knows of an agent.
+    ///
+    /// # Panics
+    /// When it knows none of that name.
+    pub fn known(&self, name: &str) -> Value {
+        let text = fs::read(self.home().join("agents").join(format!("{name}.json"))).expect("a record");
+        serde_json::from_slice(&text).expect("JSON")
     }
 
     /// Writes a plan and returns its path.

@@ -1,10 +1,10 @@
 //! The agent's side: its bootstrap key, the code that is out, and the identity it was given.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rcgen::{CertificateParams, KeyPair};
+use rcgen::{CertificateParams, KeyPair, PublicKeyData};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
@@ -16,6 +16,7 @@ use subtle::ConstantTimeEq;
 use super::code::Code;
 use super::pin::pin_of;
 use crate::authority::dated;
+use crate::certificate::{CertificateFault, Holder, Role};
 use crate::{CertError, Identity, files};
 
 /// How long a code lets in.
@@ -29,8 +30,15 @@ const BOOTSTRAP_LIFE: Duration = Duration::from_secs(20 * 365 * 24 * 3600);
 #[derive(Debug)]
 pub struct AgentState {
     folder: PathBuf,
-    /// The key made for the enrolment under way, until its certificate comes.
-    pending: Mutex<Option<Pending>>,
+    /// Whoever replaces the identity holds this meanwhile, so that of two at once the second sees what the first has done.
+    under_way: Mutex<UnderWay>,
+}
+
+/// Keys that were made and whose certificates have not come.
+#[derive(Debug, Default)]
+pub(super) struct UnderWay {
+    enrolment: Option<Pending>,
+    pub(super) renewal: Option<KeyPair>,
 }
 
 struct Pending {
@@ -77,9 +85,26 @@ pub enum EnrolRefusal {
     /// A certificate without the request it answers.
     #[error("no enrolment is under way")]
     NotUnderWay,
+    /// Two have the code, and the other began later.
+    #[error("another enrolment with the same code has overtaken this one: print a new code if it was not yours")]
+    Overtaken,
+    /// A certificate for someone else.
+    #[error("the certificate is for {found}, this agent is {agent:?}")]
+    NotMine {
+        /// Whom it names.
+        found: Holder,
+        /// The name that the code gives this agent.
+        agent: String,
+    },
     /// Keys or files.
     #[error(transparent)]
     Certificates(#[from] CertError),
+}
+
+impl From<CertificateFault> for EnrolRefusal {
+    fn from(fault: CertificateFault) -> Self {
+        Self::Certificates(fault.into())
+    }
 }
 
 impl From<files::FileError> for EnrolRefusal {
@@ -95,7 +120,7 @@ impl AgentState {
     /// When the folder cannot be made.
     pub fn open(folder: &Path) -> Result<Self, CertError> {
         files::private_folder(folder)?;
-        Ok(Self { folder: folder.to_owned(), pending: Mutex::new(None) })
+        Ok(Self { folder: folder.to_owned(), under_way: Mutex::default() })
     }
 
     /// The identity, once enrolled.
@@ -147,30 +172,46 @@ impl AgentState {
     /// # Errors
     /// When no code is out, it has expired, or the secret is not its own.
     pub fn begin(&self, secret: &[u8], trusted: &str) -> Result<(String, String), EnrolRefusal> {
+        let mut under_way = self.under_way();
         let agent = self.admit(secret)?;
         // Found unusable now rather than when the first controller comes.
         CertificateDer::from_pem_slice(trusted.as_bytes()).map_err(CertError::from)?;
-        let key = KeyPair::generate().map_err(CertError::from)?;
-        let request = CertificateParams::default().serialize_request(&key).map_err(CertError::from)?;
-        let request = request.pem().map_err(CertError::from)?;
-        *self.pending.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-            Some(Pending { key, trusted: trusted.to_owned() });
+        let (key, request) = key_and_request()?;
+        under_way.enrolment = Some(Pending { key, trusted: trusted.to_owned() });
         Ok((agent, request))
     }
 
     /// Keeps the certificate for the key made by [`Self::begin`]; the code no longer lets in.
     ///
     /// # Errors
-    /// When the secret is wrong, nothing has begun, or the certificate is not for that key.
+    /// When the secret is wrong, nothing has begun, or the certificate is not for that key or not for this agent. Who began
+    /// last can still complete.
     pub fn complete(&self, secret: &[u8], certificate: &str) -> Result<Identity, EnrolRefusal> {
-        self.admit(secret)?;
-        let pending = self.pending.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        let Pending { key, trusted } = pending.ok_or(EnrolRefusal::NotUnderWay)?;
-        let identity = Identity::new(certificate.to_owned(), key.serialize_pem(), trusted);
-        identity.server_config()?;
-        files::save(&self.path("identity"), &identity)?;
+        let mut under_way = self.under_way();
+        let agent = self.admit(secret)?;
+        let Pending { key, trusted } = under_way.enrolment.as_ref().ok_or(EnrolRefusal::NotUnderWay)?;
+        if !is_for(certificate, key)? {
+            return Err(EnrolRefusal::Overtaken);
+        }
+        let identity = Identity::new(certificate.to_owned(), key.serialize_pem(), trusted.clone());
+        let found = identity.holder()?;
+        if found.role != Role::Agent || found.name != agent {
+            return Err(EnrolRefusal::NotMine { found, agent });
+        }
+        self.replace(&identity)?;
+        under_way.enrolment = None;
         files::remove(&self.path("enrol-code"))?;
         Ok(identity)
+    }
+
+    pub(super) fn under_way(&self) -> MutexGuard<'_, UnderWay> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps another identity in place of the one before. One that cannot be served with is refused first.
+    pub(super) fn replace(&self, identity: &Identity) -> Result<(), CertError> {
+        identity.server_config()?;
+        Ok(files::save(&self.path("identity"), identity)?)
     }
 
     /// Compares a secret with the code that is out, and counts it where it is wrong.
@@ -213,103 +254,24 @@ impl AgentState {
     }
 }
 
+/// A key that was just made, and the request for its certificate as PEM. It asks for nothing: the controller decides.
+pub(super) fn key_and_request() -> Result<(KeyPair, String), CertError> {
+    let key = KeyPair::generate()?;
+    let request = CertificateParams::default().serialize_request(&key)?.pem()?;
+    Ok((key, request))
+}
+
+/// Whether a certificate, as PEM, is for that key.
+pub(super) fn is_for(certificate: &str, key: &KeyPair) -> Result<bool, CertError> {
+    let certificate = CertificateDer::from_pem_slice(certificate.as_bytes())?;
+    let pin = pin_of(&certificate).ok_or(CertificateFault::Unreadable)?;
+    Ok(pin == <[u8; 32]>::from(Sha256::digest(key.subject_public_key_info())))
+}
+
 /// A code's life is short, and both ends of it are this host's: the wall clock will do.
 fn now_unix_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Authority;
-
-    fn state() -> (tempfile::TempDir, AgentState, Code) {
-        let folder = tempfile::tempdir().expect("a folder");
-        let state = AgentState::open(folder.path()).expect("a state");
-        let code = state.put_code_out("hurin").expect("a code");
-        (folder, state, code)
-    }
-
-    fn authority() -> Authority {
-        Authority::ephemeral("test", Duration::from_secs(600)).expect("an authority")
-    }
-
-    #[test]
-    fn a_code_lets_in_once() {
-        let (_folder, state, code) = state();
-        let authority = authority();
-        let (agent, request) = state.begin(&code.secret, authority.controllers_certificate()).expect("let in");
-        assert_eq!(agent, "hurin");
-        let certificate = authority.sign_agent(&agent, &request).expect("signed");
-        state.complete(&code.secret, &certificate).expect("enrolled");
-        assert!(state.identity().expect("readable").is_some());
-        let again = state.begin(&code.secret, authority.controllers_certificate());
-        assert!(matches!(again, Err(EnrolRefusal::NoCode)), "{again:?}");
-    }
-
-    #[test]
-    fn the_fifth_wrong_secret_voids_the_code() {
-        let (_folder, state, code) = state();
-        for left in (0..5).rev() {
-            let refusal = state.begin(&[0; 16], authority().controllers_certificate());
-            assert!(matches!(refusal, Err(EnrolRefusal::Wrong { tries_left }) if tries_left == left), "{refusal:?}");
-        }
-        let right = state.begin(&code.secret, authority().controllers_certificate());
-        assert!(matches!(right, Err(EnrolRefusal::NoCode)), "{right:?}");
-    }
-
-    #[test]
-    fn a_code_that_has_expired_lets_nobody_in() {
-        let (_folder, state, code) = state();
-        let path = state.path("enrol-code");
-        let mut out: CodeOut = files::load(&path).expect("readable").expect("out");
-        out.expires_unix_s = now_unix_s();
-        files::save(&path, &out).expect("writable");
-        let late = state.begin(&code.secret, authority().controllers_certificate());
-        assert!(matches!(late, Err(EnrolRefusal::Expired)), "{late:?}");
-    }
-
-    #[test]
-    fn a_newer_code_voids_the_one_before() {
-        let (_folder, state, first) = state();
-        state.put_code_out("hurin").expect("a code");
-        let refusal = state.begin(&first.secret, authority().controllers_certificate());
-        assert!(matches!(refusal, Err(EnrolRefusal::Wrong { .. })), "{refusal:?}");
-    }
-
-    #[test]
-    fn a_certificate_for_another_key_is_refused_and_changes_nothing() {
-        let (_folder, state, code) = state();
-        let authority = authority();
-        state.begin(&code.secret, authority.controllers_certificate()).expect("let in");
-        let other = authority.agent("hurin", Duration::from_secs(60)).expect("an identity");
-        let refusal = state.complete(&code.secret, other.certificate());
-        assert!(matches!(refusal, Err(EnrolRefusal::Certificates(_))), "{refusal:?}");
-        assert!(state.identity().expect("readable").is_none());
-    }
-
-    #[test]
-    fn two_programs_that_find_no_key_agree_on_one() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let pins: Vec<[u8; 32]> = std::thread::scope(|scope| {
-            let programs: Vec<_> = (0..8)
-                .map(|_| {
-                    let state = AgentState::open(folder.path()).expect("a state");
-                    scope.spawn(move || state.put_code_out("hurin").expect("a code").pin)
-                })
-                .collect();
-            programs.into_iter().map(|program| program.join().expect("it ends")).collect()
-        });
-        assert!(pins.iter().all(|pin| *pin == pins[0]), "{pins:?}");
-    }
-
-    #[test]
-    fn keys_are_for_their_owner_alone() {
-        use std::os::unix::fs::PermissionsExt;
-        let (folder, ..) = state();
-        for entry in std::fs::read_dir(folder.path()).expect("a folder") {
-            let mode = entry.expect("a file").metadata().expect("data").permissions().mode();
-            assert_eq!(mode & 0o077, 0);
-        }
-    }
-}
+mod tests;

@@ -3,10 +3,12 @@
 mod agent;
 mod code;
 mod pin;
+mod renewal;
 
 pub use agent::{AgentState, EnrolRefusal};
 pub use code::{Code, InvalidCode};
 pub use pin::pinned_client_config;
+pub use renewal::RenewalRefusal;
 
 /// The server name by which a controller asks for the enrolment door instead of the agent itself.
 pub const ENROL_SERVER_NAME: &str = "enrol.rpycbench.invalid";

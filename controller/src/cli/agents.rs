@@ -1,59 +1,129 @@
-//! The commands that deal with agents.
+//! `agents`: those that were enrolled.
 
-use std::process::Stdio;
+use std::fmt::Write;
+use std::time::Duration;
 
-use tokio::process::Command;
+use jiff::Timestamp;
+use rpycbench_proto::message::HostFacts;
+use rpycbench_proto::{PROTOCOL, message::CertificateState};
+use serde_json::{Value, json};
 
 use super::{home, say};
-use crate::enrol::{self, EnrolError};
+use crate::contact::Contact;
 use crate::error::Error;
+use crate::home::{HomeError, KnownAgent};
+use crate::renewal::good_until;
+use crate::run::RunError;
+use crate::session::Agent;
 
-/// The agent's port where none is named.
-const PORT: u16 = 7443;
+/// To say hello takes no longer.
+const IDENTITY_LIFE: Duration = Duration::from_secs(300);
 
-/// `enrol`.
-#[tokio::main]
-pub(super) async fn enrol(address: Option<String>, code: Option<String>, ssh: Option<String>) -> Result<(), Error> {
-    let (address, code) = match (address, code, ssh) {
-        (Some(address), Some(code), None) => (address, code),
-        (None, None, Some(target)) => {
-            let host = target.rsplit('@').next().unwrap_or(&target).to_owned();
-            (format!("{host}:{PORT}"), code_over_ssh(&target).await?)
-        }
-        // The command line's own rules leave nothing else.
-        _ => return Err(Error::Usage("enrol takes HOST:PORT --code CODE, or --ssh USER@HOST".to_owned())),
-    };
-    let agent = enrol::enrol(&home()?, &address, &code).await?;
-    say(&format!("enrolled {} at {}, its certificate is good until {}\n", agent.name, agent.address, agent.expires));
-    Ok(())
-}
-
-/// Asks for a code on the other host. It comes over ssh's own channel: nothing secret is on a command line there.
-async fn code_over_ssh(target: &str) -> Result<String, EnrolError> {
-    let unreachable = |reason: String| EnrolError::Unreachable { address: target.to_owned(), reason };
-    // A host key that is not known is refused, never added.
-    let output = Command::new("ssh")
-        .args(["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "--", target, "rpycbench-agent enrol-code"])
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .map_err(|error| unreachable(format!("cannot start ssh: {error}")))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
-        return Err(unreachable(format!("ssh ended with {}: {said}", output.status)));
-    }
-    let text = String::from_utf8_lossy(&output.stdout);
-    Ok(text.lines().next().unwrap_or_default().trim().to_owned())
-}
-
-/// `agents`.
-pub(super) fn agents(json: bool) -> Result<(), Error> {
+/// `agents list`.
+pub(super) fn list(json: bool) -> Result<(), Error> {
     for agent in home()?.agents()? {
         if json {
-            say(&format!("{}\n", serde_json::json!(agent)));
-        } else {
-            say(&format!("{}  {}  certificate good until {}\n", agent.name, agent.address, agent.expires));
+            say(&format!("{}\n", json!(agent)));
+            continue;
         }
+        let KnownAgent { name, address, expires, banned, .. } = agent;
+        let state = match banned {
+            Some(since) => format!("banned since {since}"),
+            None => format!("certificate good until {expires}"),
+        };
+        say(&format!("{name}  {address}  {state}\n"));
     }
     Ok(())
+}
+
+/// `agents ban`.
+pub(super) fn ban(name: &str, json: bool) -> Result<(), Error> {
+    let now = Timestamp::now();
+    let now = Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
+    // The first ban is the one that counts.
+    let agent = home()?.amend(name, |known| known.banned = known.banned.take().or(Some(now)))?;
+    if json {
+        say(&format!("{}\n", json!(agent)));
+    } else {
+        let since = agent.banned.unwrap_or_default();
+        say(&format!("{name} is banned since {since}: no run uses it until it is enrolled again\n"));
+    }
+    Ok(())
+}
+
+/// `agents describe`.
+#[tokio::main]
+pub(super) async fn describe(name: &str, json: bool) -> Result<(), Error> {
+    let home = home()?;
+    let known = home.agent(name)?.ok_or_else(|| HomeError::Unknown { name: name.to_owned() })?;
+    if let Some(since) = known.banned {
+        let (host, address) = (known.name.clone(), known.address);
+        return Err(Error::Run(RunError::Banned { host, name: known.name, address, since }));
+    }
+    let who = format!("describe-{}", uuid::Uuid::now_v7());
+    let identity = home.authority()?.controller(&who, IDENTITY_LIFE).map_err(HomeError::from)?;
+    let agent = Agent { host: known.name.clone(), name: known.name.clone(), address: known.address.clone() };
+    let contact = Contact::make(agent, &identity).await?;
+    say(&if json { format!("{}\n", as_json(&known, &contact)) } else { as_text(&known, &contact) });
+    Ok(())
+}
+
+/// From when until when, UTC, RFC 3339.
+fn dates(certificate: CertificateState) -> (String, String) {
+    let from = Timestamp::from_second(certificate.not_before_unix_s);
+    (
+        from.map(|from| from.to_string()).unwrap_or_default(),
+        good_until(certificate).map(|until| until.to_string()).unwrap_or_default(),
+    )
+}
+
+fn as_json(known: &KnownAgent, contact: &Contact) -> Value {
+    let Contact { facts, build, certificate, busy_with, .. } = contact;
+    let certificate = certificate.map(|certificate| {
+        let (from, until) = dates(certificate);
+        json!({ "not_before": from, "not_after": until, "renewal_due": certificate.renewal_due })
+    });
+    let HostFacts { hostname, os, kernel, arch, cpu_model, logical_cpus, physical_cores, memory_bytes, virtualization } =
+        facts;
+    json!({
+        "name": known.name, "address": known.address, "enrolled": known.enrolled,
+        "version": build, "protocol": PROTOCOL,
+        "busy": !busy_with.is_empty(), "busy_with": busy_with, "certificate": certificate,
+        "host": {
+            "hostname": hostname, "os": os, "kernel": kernel, "arch": arch, "cpu_model": cpu_model,
+            "logical_cpus": logical_cpus, "physical_cores": physical_cores, "memory_bytes": memory_bytes,
+            "virtualization": virtualization,
+        },
+    })
+}
+
+fn as_text(known: &KnownAgent, contact: &Contact) -> String {
+    let Contact { facts, build, certificate, busy_with, .. } = contact;
+    let busy = if busy_with.is_empty() { "free".to_owned() } else { format!("busy with {busy_with}") };
+    let certificate = certificate.map(|certificate| {
+        let (from, until) = dates(certificate);
+        let due = if certificate.renewal_due { "; the next run renews it" } else { "" };
+        format!("{from} to {until}{due}")
+    });
+    let HostFacts { hostname, os, kernel, arch, cpu_model, logical_cpus, physical_cores, memory_bytes, virtualization } =
+        facts;
+    let mut text = format!("{}  {}  {busy}\n", known.name, known.address);
+    for (what, value) in [
+        ("version", format!("{build}, protocol {PROTOCOL}")),
+        ("enrolled", known.enrolled.clone()),
+        ("certificate", certificate.unwrap_or_else(|| "unknown".to_owned())),
+        ("host", format!("{hostname}, {os}, kernel {kernel}, {arch}")),
+        ("cpus", format!("{logical_cpus} of {physical_cores} cores, {cpu_model}")),
+        ("memory", format!("{} MiB", memory_bytes >> 20)),
+        ("virtualization", virtualization.clone()),
+    ] {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {what:<14}  {}", plain(&value));
+    }
+    text
+}
+
+/// What another host says of itself must not steer this terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() { '?' } else { char }).collect()
 }

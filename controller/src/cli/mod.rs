@@ -2,6 +2,7 @@
 
 mod agents;
 mod check;
+mod enrol;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,8 +12,6 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use rpycbench_process::{Shutdown, Telemetry};
 use wildmatch::WildMatch;
-
-use agents::{agents, enrol};
 
 use crate::error::Error;
 use crate::home::Home;
@@ -73,11 +72,12 @@ enum Command {
         /// The code that `rpycbench-agent enrol-code` printed there.
         #[arg(long, conflicts_with = "ssh", required_unless_present = "ssh")]
         code: Option<String>,
-        /// Ask for the code over ssh, whose known hosts and keys are used as they are.
-        #[arg(long, value_name = "USER@HOST", conflicts_with = "address")]
+        /// Ask for the code over ssh, whose known hosts and keys are used as they are. The agent is expected at that host's
+        /// port 7443 unless an address is given.
+        #[arg(long, value_name = "USER@HOST")]
         ssh: Option<String>,
     },
-    /// Show the agents that were enrolled.
+    /// Show or ban the agents that were enrolled.
     Agents {
         /// What to show; default: list.
         #[command(subcommand)]
@@ -94,10 +94,20 @@ enum Command {
 }
 
 /// What `agents` can do.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 enum AgentsCommand {
-    /// Every agent that was enrolled, with its address and how long its certificate is good.
+    /// Every agent that was enrolled, with its address and how long its certificate is good, or that it is banned.
     List,
+    /// Ask an agent for its host, its certificate and whether it is busy.
+    Describe {
+        /// The agent's own name.
+        name: String,
+    },
+    /// Use an agent no more, from now on and also in a run under way; enrolling it again lifts that.
+    Ban {
+        /// The agent's own name.
+        name: String,
+    },
 }
 
 /// What `report` can make.
@@ -118,8 +128,12 @@ pub fn main() -> ExitCode {
         }
         Command::Check { plan } => Plan::load(&plan).map_err(Error::from).map(|(plan, _)| say(&check::describe(&plan))),
         Command::Report { run_dir, format } => make_report(&run_dir, &format).map(|report| say(&report)),
-        Command::Enrol { address, code, ssh } => enrol(address, code, ssh),
-        Command::Agents { command: None | Some(AgentsCommand::List), json } => agents(json),
+        Command::Enrol { address, code, ssh } => enrol::enrol(address, code, ssh),
+        Command::Agents { command, json } => match command.unwrap_or(AgentsCommand::List) {
+            AgentsCommand::List => agents::list(json),
+            AgentsCommand::Describe { name } => agents::describe(&name, json),
+            AgentsCommand::Ban { name } => agents::ban(&name, json),
+        },
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "rpycbench-controller", &mut std::io::stdout());
             Ok(())

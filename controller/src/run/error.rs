@@ -40,6 +40,20 @@ pub(crate) enum RunError {
         /// Its agent.
         address: String,
     },
+    /// The agent of a host in the plan shall not be used.
+    #[error(
+        "host {host}: its agent {name} was banned on {since}; `rpycbench-controller enrol {address} --code CODE` with a new code lifts that"
+    )]
+    Banned {
+        /// The host's name in the plan.
+        host: String,
+        /// The agent's own name.
+        name: String,
+        /// Where it is.
+        address: String,
+        /// UTC, RFC 3339.
+        since: String,
+    },
     /// A host could not get ready.
     #[error("host {host}: {reason}")]
     Prepare {

@@ -1,6 +1,7 @@
 //! A run: the controller's side of the state machine drawn in `agent.proto`, and its only `select!`.
 
 mod cell;
+mod enrolled;
 mod error;
 mod network;
 mod open;
@@ -17,8 +18,11 @@ use rpycbench_certs::Authority;
 use rpycbench_process::{Shutdown, metrics};
 use rpycbench_proto::Command;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
-use crate::home::{Home, KnownAgent};
+use enrolled::{Watched, all_enrolled};
+
+use crate::home::Home;
 use crate::local_agent::LocalAgent;
 use crate::plan::{AgentAddress, Cell, Plan};
 use crate::progress::{Reporter, RunEvent};
@@ -73,12 +77,7 @@ pub(crate) async fn run(
 ) -> Result<Finished, RunError> {
     metrics::start_at_zero();
     // Refused before anything is made.
-    for host in hosts_in_use(&settings) {
-        let host = &settings.plan.hosts[host];
-        if let AgentAddress::Remote(address) = &host.agent {
-            enrolled(&settings, &host.name, address)?;
-        }
-    }
+    let watched = all_enrolled(&settings)?;
     let now = Timestamp::now();
     let run_id = uuid::Uuid::now_v7().to_string();
     let folder = RunFolder::create(&settings.out, &settings.plan.name, &settings.plan_bytes, now)?;
@@ -103,6 +102,8 @@ pub(crate) async fn run(
         shutdown: shutdown.clone(),
         lost: HashMap::new(),
         seen: HashMap::new(),
+        watched,
+        watching: JoinSet::new(),
     };
     let outcome = match run.open(&authority, &run_id, sender).await {
         Ok(()) => run.measure().await,
@@ -131,11 +132,6 @@ fn authority(settings: &Settings, run_id: &str) -> Result<Authority, RunError> {
     }
 }
 
-fn enrolled(settings: &Settings, host: &str, address: &str) -> Result<KnownAgent, RunError> {
-    let known = settings.home.agent_at(address)?;
-    known.ok_or_else(|| RunError::NotEnrolled { host: host.to_owned(), address: address.to_owned() })
-}
-
 /// Places of the hosts that any cell to run refers to.
 fn hosts_in_use(settings: &Settings) -> Vec<usize> {
     let mut hosts: Vec<usize> =
@@ -159,6 +155,10 @@ struct Run<'a> {
     lost: HashMap<usize, String>,
     /// How long cells of each topology, server and workload have taken.
     seen: HashMap<(usize, usize, usize), Duration>,
+    /// Agents that a ban would take from the run.
+    watched: Vec<Watched>,
+    /// Ends with the run.
+    watching: JoinSet<()>,
 }
 
 /// What the run waits for.
@@ -184,7 +184,7 @@ impl Run<'_> {
     /// The only place where this process waits for several things at once. `heed` is false for what must be done even when
     /// the user wants the run to end.
     async fn next(&mut self, heed: Heed) -> Next {
-        tokio::select! {
+        let next = tokio::select! {
             () = self.shutdown.drain.cancelled(), if heed == Heed::Drain => Next::Drain,
             Some((host, event)) = self.events.recv() => {
                 metrics::queued(self.events.len() as u64);
@@ -194,7 +194,13 @@ impl Run<'_> {
                 Next::From(host, event)
             }
             () = tokio::time::sleep(TICK) => Next::Tick,
+        };
+        if let Next::From(host, FromAgent::Banned(_)) = &next
+            && let Some(session) = self.sessions.remove(host)
+        {
+            session.cut();
         }
+        next
     }
 
     /// Enters, once, something that a reader of the results should know.

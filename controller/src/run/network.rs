@@ -96,6 +96,7 @@ impl Run<'_> {
                 Next::Tick => {}
                 Next::Drain => return Err(RunError::Interrupted),
                 Next::From(host, FromAgent::Lost(reason)) => return Err(self.unreachable(host, reason)),
+                Next::From(host, FromAgent::Banned(since)) => return Err(self.banned(host, since)),
                 Next::From(host, FromAgent::Event(event)) => match *event {
                     Event::Failed(Failure { phase, reason, .. }) => {
                         return Err(self.unreachable(host, format!("{phase}: {reason}")));

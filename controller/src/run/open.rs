@@ -3,14 +3,16 @@
 use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
-use rpycbench_certs::{Authority, Identity};
+use rpycbench_certs::Authority;
 use rpycbench_proto::PROTOCOL;
 use rpycbench_proto::message::Open;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-use super::{IDENTITY_LIFE, Run, RunError, enrolled, hosts_in_use, record};
+use super::enrolled::{enrolled, watch};
+use super::{IDENTITY_LIFE, Run, RunError, hosts_in_use, record};
+use crate::contact::Contact;
 use crate::local_agent::LocalAgent;
 use crate::plan::AgentAddress;
 use crate::progress::RunEvent;
@@ -27,7 +29,7 @@ impl Run<'_> {
         run_id: &str,
         sender: mpsc::Sender<(usize, FromAgent)>,
     ) -> Result<(), RunError> {
-        let identity = authority.controller(run_id, IDENTITY_LIFE)?;
+        self.watching.spawn(watch(self.settings.home.clone(), self.watched.clone(), sender.clone()));
         let mut agents = Vec::new();
         for number in hosts_in_use(&self.settings) {
             agents.push((number, self.agent_of(number, authority).await?));
@@ -35,7 +37,7 @@ impl Run<'_> {
         let expected = Duration::from_secs_f64(self.left(self.settings.cells.iter().copied()));
         let study = self.settings.plan.name.clone();
         let open = Open { protocol: PROTOCOL, run_id: run_id.to_owned(), study, controller: user_and_host(), expected };
-        self.connect(agents, &identity, &open, &sender).await?;
+        self.connect(agents, authority, &open, &sender).await?;
         self.prepare().await?;
         self.reach_all().await?;
         self.ping_all().await?;
@@ -65,32 +67,50 @@ impl Run<'_> {
     async fn connect(
         &mut self,
         agents: Vec<(usize, Agent)>,
-        identity: &Identity,
+        authority: &Authority,
         open: &Open,
         sender: &mpsc::Sender<(usize, FromAgent)>,
     ) -> Result<(), RunError> {
         let began = Instant::now();
         let count = agents.len();
-        let mut opening = JoinSet::new();
-        for (number, agent) in agents {
-            let (identity, open, sender) = (identity.clone(), open.clone(), sender.clone());
-            let session = async move {
-                let session = Session::open(&agent, &identity, open, number, sender).await?;
-                Ok::<_, SessionError>((number, agent, session))
-            };
-            opening.spawn(session.in_current_span());
+        let identity = authority.controller(&open.run_id, IDENTITY_LIFE)?;
+        let contacts = agents.into_iter().map(|(number, agent)| {
+            let identity = identity.clone();
+            async move { Ok((number, Contact::make(agent, &identity).await?)) }
+        });
+        let mut contacts = all(contacts).await?;
+        for (number, contact) in &mut contacts {
+            if matches!(self.settings.plan.hosts[*number].agent, AgentAddress::Remote(_)) {
+                self.renew(authority, contact).await;
+            }
+            record::host(&mut self.manifest, &contact.agent, &contact.facts);
+            self.compare_clocks(&contact.agent.host, contact.clock_ahead);
         }
-        while let Some(opened) = opening.join_next().await {
-            // A task of this set ends in no other way: it is not cancelled and does not panic.
-            let Ok(opened) = opened else { continue };
-            let (number, agent, session) = opened?;
-            record::host(&mut self.manifest, &agent, &session.facts);
-            self.compare_clocks(&agent.host, session.clock_ahead);
-            self.sessions.insert(number, session);
-        }
+        let sessions = contacts.into_iter().map(|(number, contact)| {
+            let (open, sender) = (open.clone(), sender.clone());
+            async move { Ok((number, Session::open(contact, open, number, sender).await?)) }
+        });
+        self.sessions.extend(all(sessions).await?);
         self.reporter.tell(&RunEvent::Connected { agents: count, seconds: began.elapsed().as_secs_f64() });
         Ok(())
     }
+}
+
+/// Does all of it at once, and returns what it gave, or the first error, which ends the rest.
+async fn all<T: Send + 'static>(
+    work: impl Iterator<Item = impl Future<Output = Result<T, SessionError>> + Send + 'static>,
+) -> Result<Vec<T>, RunError> {
+    let mut tasks = JoinSet::new();
+    for one in work {
+        tasks.spawn(one.in_current_span());
+    }
+    let mut results = Vec::new();
+    while let Some(ended) = tasks.join_next().await {
+        // A task of this set ends in no other way: it is not cancelled and does not panic.
+        let Ok(result) = ended else { continue };
+        results.push(result?);
+    }
+    Ok(results)
 }
 
 /// A wall clock that is off by more misleads who compares logs of two hosts.

@@ -30,6 +30,7 @@ impl Run<'_> {
                 Next::Tick => {}
                 Next::Drain => return Err(RunError::Interrupted),
                 Next::From(number, FromAgent::Lost(reason)) => return Err(self.not_ready(number, reason)),
+                Next::From(number, FromAgent::Banned(since)) => return Err(self.banned(number, since)),
                 Next::From(number, FromAgent::Event(event)) => {
                     let host = self.settings.plan.hosts[number].name.clone();
                     match *event {

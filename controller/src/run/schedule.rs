@@ -55,7 +55,8 @@ impl Run<'_> {
                     going.iter_mut().for_each(Going::interrupt);
                 }
                 Next::Tick => going.iter().for_each(|cell| self.reporter.tell(&cell.progress())),
-                Next::From(host, FromAgent::Lost(reason)) => self.lose(host, &reason, going),
+                Next::From(host, FromAgent::Lost(reason)) => self.lose(host, &format!("is lost: {reason}"), going),
+                Next::From(host, FromAgent::Banned(since)) => self.lose(host, &format!("was banned on {since}"), going),
                 Next::From(host, FromAgent::Event(event)) => self.hear(host, *event, going)?,
             }
             for cell in going.iter_mut() {
@@ -65,7 +66,7 @@ impl Run<'_> {
             }
             let stuck: Vec<usize> = going.iter().flat_map(Going::stuck).collect();
             for host in stuck {
-                self.lose(host, "it did not stop a cell in time", going);
+                self.lose(host, "is lost: it did not stop a cell in time", going);
             }
             for over in going.extract_if(.., |cell| cell.is_over()) {
                 self.finish(over)?;
@@ -136,7 +137,7 @@ impl Run<'_> {
 
     /// From now on nothing is expected of an agent.
     fn lose(&mut self, host: usize, reason: &str, going: &mut [Going]) {
-        let reason = format!("the agent of {} is lost: {reason}", self.settings.plan.hosts[host].name);
+        let reason = format!("the agent of {} {reason}", self.settings.plan.hosts[host].name);
         // Ends the agent's part of the run, should it still hear of it.
         self.sessions.remove(&host);
         for cell in going.iter_mut().filter(|cell| cell.uses(host)) {

@@ -44,7 +44,8 @@ fn is_an_agents(signed: &str, key: &KeyPair) {
     );
     assert_eq!(certificate.key_usage().expect("well formed").expect("usage").value.flags, 1, "digitalSignature alone");
     let life_s = certificate.validity().not_after.timestamp() - certificate.validity().not_before.timestamp();
-    assert_eq!(life_s, 30 * 24 * 3600 + 300);
+    // A day back, for hosts whose clocks differ.
+    assert_eq!(life_s, (30 + 1) * 24 * 3600);
     assert_eq!(certificate.public_key().subject_public_key.data.as_ref(), key.public_key_raw());
 }
 

@@ -204,6 +204,8 @@ impl Going {
 
     fn enter(&mut self, phase: Phase) {
         self.phase = phase;
+        // A span ends when it is let go, and this one has to before the next begins.
+        self.phase_span = Span::none();
         self.phase_span = match phase {
             Phase::Starting => tracing::info_span!(target: "rpycbench", parent: &self.span, "starting"),
             Phase::Driving => tracing::info_span!(target: "rpycbench", parent: &self.span, "driving"),

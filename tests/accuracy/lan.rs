@@ -1,17 +1,11 @@
 //! Two hosts of one network, with packets that take as long as the test says.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use rpycbench_tests::lan::{Lan, Unavailable};
-use rpycbench_tests::patience::eventually;
-use rpycbench_tests::sandbox::binaries;
-use rpycbench_tests::{Outcome, Sandbox};
+use rpycbench_tests::two_hosts::TwoHosts;
 
 /// What every packet is made to take each way; a round trip takes twice that. Far more than this machine's own noise, and less
 /// than the 10 ms after which Werkzeug closes a connection and thereby sends what it holds back.
@@ -19,87 +13,6 @@ const EACH_WAY: Duration = Duration::from_millis(4);
 
 /// One at a time: each measures.
 static MEASURING: Mutex<()> = Mutex::new(());
-
-/// turin, where the controller runs, and hurin, which is enrolled.
-struct TwoHosts {
-    lan: Lan,
-    sandbox: Sandbox,
-    agent: Child,
-}
-
-impl TwoHosts {
-    fn start() -> Result<Self, Unavailable> {
-        let lan = Lan::switched(&["turin", "hurin"])?;
-        let sandbox = Sandbox::new();
-        sandbox.prepare(&["rpyc-threaded", "flask-threaded"]);
-        let state = sandbox.path().join("hurin");
-        fs::create_dir(&state).expect("a folder");
-        let environments = sandbox.path().join("home/agent/environments");
-        fs::create_dir_all(&environments).expect("the shared environments");
-        std::os::unix::fs::symlink(environments, state.join("environments")).expect("a link");
-        let address = SocketAddr::new(lan.address("hurin"), 7443);
-        let agent = lan
-            .command("hurin", binaries().join("rpycbench-agent"))
-            .args(["serve", "--listen", &address.to_string(), "--state"])
-            .arg(&state)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the agent starts");
-        eventually("the agent listens", || lan.within("turin", || TcpStream::connect(address)).map(drop));
-        let hosts = Self { lan, sandbox, agent };
-        let code: Outcome = hosts
-            .lan
-            .command("hurin", binaries().join("rpycbench-agent"))
-            .args(["enrol-code", "--name", "hurin", "--state"])
-            .arg(&state)
-            .output()
-            .expect("the agent starts")
-            .into();
-        let enrolled = hosts.controller(&["enrol", &address.to_string(), "--code", code.stdout.trim()]);
-        assert_eq!(enrolled.code, Some(0), "{enrolled:?}");
-        Ok(hosts)
-    }
-
-    /// `rpycbench-controller` on turin.
-    fn controller(&self, args: &[&str]) -> Outcome {
-        let template = self.sandbox.controller(args);
-        let mut command: Command = self.lan.command("turin", template.get_program());
-        command.args(args).current_dir(self.sandbox.path());
-        for (name, value) in template.get_envs() {
-            command.env(name, value.unwrap_or_default());
-        }
-        command.output().expect("the controller starts").into()
-    }
-
-    /// Medians by topology, server and workload, in ms.
-    fn medians(&self) -> BTreeMap<String, f64> {
-        self.figures("p50").into_iter().map(|(name, ns)| (name, ns / 1e6)).collect()
-    }
-
-    /// Round trips per call by topology, server and workload.
-    fn round_trips(&self) -> BTreeMap<String, f64> {
-        self.figures("round_trips_per_call")
-    }
-
-    fn figures(&self, figure: &str) -> BTreeMap<String, f64> {
-        let results = self.sandbox.json("results.json");
-        let cells = results["cells"].as_array().expect("cells");
-        cells
-            .iter()
-            .map(|cell| {
-                let name = format!("{} {} {}", cell["topology"], cell["server"], cell["workload"]).replace('"', "");
-                (name, cell[figure].as_f64().expect("a figure"))
-            })
-            .collect()
-    }
-}
-
-impl Drop for TwoHosts {
-    fn drop(&mut self) {
-        drop(self.agent.kill());
-        drop(self.agent.wait());
-    }
-}
 
 const PLAN: &str = r#"
 [study]

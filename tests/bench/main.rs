@@ -5,6 +5,8 @@
 
 #![expect(clippy::expect_used, reason = "a tool of this project's developers: a panic says what is missing")]
 
+mod added_latency;
+mod disturbance;
 mod driver;
 mod fleet;
 mod large_report;
@@ -30,7 +32,7 @@ struct Arguments {
     /// An interpreter with the workers' libraries; `make bench` names it.
     #[arg(long)]
     python: PathBuf,
-    /// Only the parts whose name contains this: report, sample, script, fleet, orchestration.
+    /// Only the parts whose name contains this: report, sample, script, fleet, otlp, controller, LAN, orchestration.
     #[arg(long, default_value = "")]
     only: String,
 }
@@ -38,16 +40,26 @@ struct Arguments {
 /// A part of the table and how to measure it.
 type Part<'a> = (&'static str, Box<dyn Fn() -> Vec<Figure> + 'a>);
 
+impl Figure {
+    /// One that cannot be had on this machine.
+    fn missing(what: &'static str, why: &str) -> Self {
+        Self { what, ours: "-".to_owned(), peer: "-".to_owned(), result: format!("not measured: {why}"), goal: "-" }
+    }
+}
+
 fn main() {
     let Arguments { python, only } = Arguments::parse();
     let python = std::path::absolute(python).expect("a path");
-    let parts: [Part<'_>; 6] = [
+    let parts: [Part<'_>; 9] = [
         // First, while no other child's memory can be taken for its own.
         ("report of 10 million samples", Box::new(|| large_report::measure().into())),
         ("sample cost in the driver", Box::new(|| vec![driver::sample_cost(&python)])),
         ("script against rpyc-threaded", Box::new(|| vec![driver::against_a_script("rpyc-threaded", "plain_rpyc.py")])),
         ("script against flask", Box::new(|| vec![driver::against_a_script("flask-threaded", "plain_requests.py")])),
         ("fleet of agents", Box::new(|| fleet::measure().into())),
+        ("otlp on and off", Box::new(disturbance::telemetry)),
+        ("controller near and away", Box::new(disturbance::controller)),
+        ("LAN with 2 ms added", Box::new(added_latency::measure)),
         ("orchestration of localhost.toml", Box::new(|| vec![orchestration::measure()])),
     ];
     let say = |text: &str| {

@@ -11,5 +11,6 @@ pub mod patience;
 pub mod processes;
 pub mod sandbox;
 pub mod served;
+pub mod two_hosts;
 
 pub use sandbox::{Outcome, Sandbox};

@@ -7,12 +7,15 @@
 )]
 
 mod bad_input;
+mod ban;
 mod conversation;
 mod counts;
 mod enrol;
 mod lan_itself;
 mod package;
 mod processes;
+mod renewal;
 mod run;
+mod ssh;
 mod tls;
 mod traces;

@@ -10,5 +10,6 @@ pub mod patience;
 pub mod processes;
 pub mod sandbox;
 pub mod served;
+pub mod ssh;
 
 pub use sandbox::{Outcome, Sandbox};

@@ -38,7 +38,9 @@ struct Going {
     trouble: Option<String>,
     /// Hosts that have not said `Stopped`.
     stopping: Vec<usize>,
-    /// An agent that is gone, and why.
+    /// Hosts whose agent is gone: they will not say it.
+    gone: Vec<usize>,
+    /// Why the run cannot go on.
     lost: Option<String>,
 }
 
@@ -81,16 +83,19 @@ impl Run<'_> {
         going.stopping = vec![client, server];
         going.stopping.sort_unstable();
         going.stopping.dedup();
+        going.stopping.retain(|host| !going.gone.contains(host));
         for host in going.stopping.clone() {
             self.send(host, Command::Stop { cell: cell.id }).await;
         }
         let since = Instant::now();
-        while !going.stopping.is_empty() && going.lost.is_none() {
+        // Also where the other agent of the cell is gone: what this one has measured is still to come.
+        while !going.stopping.is_empty() {
             if let Next::From(host, event) = self.next(Heed::EventsOnly).await {
                 self.handle(&mut going, host, event)?;
             }
             if since.elapsed() > STOP_LIMIT {
-                going.lost = Some(format!("an agent did not stop a cell within {STOP_LIMIT:?}"));
+                going.lost.get_or_insert(format!("an agent did not stop a cell within {STOP_LIMIT:?}"));
+                break;
             }
         }
         self.finish(going)
@@ -125,10 +130,10 @@ impl Run<'_> {
     fn handle(&mut self, going: &mut Going, host: usize, event: FromAgent) -> Result<(), RunError> {
         match event {
             FromAgent::Lost(reason) => {
-                going.lose(format!("the agent of {} is lost: {reason}", self.settings.plan.hosts[host].name));
+                going.lose(host, format!("the agent of {} is lost: {reason}", self.settings.plan.hosts[host].name));
             }
             FromAgent::Banned(since) => {
-                going.lose(format!("the agent of {} was banned on {since}", self.settings.plan.hosts[host].name));
+                going.lose(host, format!("the agent of {} was banned on {since}", self.settings.plan.hosts[host].name));
             }
             FromAgent::Event(event) => {
                 if let Event::Serving { pinned, .. } | Event::Armed { pinned, .. } = &*event {
@@ -196,6 +201,7 @@ impl Going {
             driven: None,
             trouble: None,
             stopping: Vec::new(),
+            gone: Vec::new(),
             lost: None,
         }
     }
@@ -268,9 +274,11 @@ impl Going {
         Ok(())
     }
 
-    fn lose(&mut self, reason: String) {
+    fn lose(&mut self, host: usize, reason: String) {
         self.trouble.get_or_insert_with(|| reason.clone());
-        self.lost = Some(reason);
+        self.gone.push(host);
+        self.stopping.retain(|&stopping| stopping != host);
+        self.lost.get_or_insert(reason);
     }
 
     fn is(&self, cell: CellId) -> bool {

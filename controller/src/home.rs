@@ -205,7 +205,7 @@ mod tests {
     fn of_two_agents_at_one_address_the_last_to_be_enrolled_is_there() {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::new(folder.path().to_owned());
-        home.remember(&agent("earlier", "a:1", "2026-01-01T00:00:00.5Z")).unwrap();
+        home.remember(&agent("a-earlier", "a:1", "2026-01-01T00:00:00.5Z")).unwrap();
         home.remember(&agent("later", "a:1", "2026-01-01T00:00:00.50001Z")).unwrap();
         home.remember(&agent("elsewhere", "b:1", "2027-01-01T00:00:00Z")).unwrap();
         assert_eq!(home.agent_at("a:1").unwrap().unwrap().name, "later");

@@ -1,7 +1,11 @@
 //! Bringing in agents of other hosts, and running over them. A host here is an address of its own.
 
+use std::time::{Duration, Instant};
+
 use rpycbench_tests::installed::Installed;
 use rpycbench_tests::{Outcome, Sandbox};
+use x509_parser::extensions::GeneralName;
+use x509_parser::pem::parse_x509_pem;
 
 /// Three hosts: the controller's own and two others, each drives and serves.
 fn plan(hurin: &Installed, morwen: &Installed) -> String {
@@ -91,6 +95,77 @@ fn a_code_lets_in_once() {
     refused(&enrol(&sandbox, &hurin, &code), 5, "no enrolment code is out");
 }
 
+/// Both have the code and are as fast as each other. Where the one is overtaken, it is told so.
+#[test]
+fn of_two_who_race_with_the_same_code_exactly_one_enrols() {
+    for _ in 0..10 {
+        let (one, other) = (Sandbox::new(), Sandbox::new());
+        let hurin = Installed::start(&one, "hurin", "127.0.0.2");
+        let code = hurin.code("hurin");
+        let outcomes = std::thread::scope(|scope| {
+            let racers = [&one, &other].map(|sandbox| scope.spawn(|| enrol(sandbox, &hurin, &code)));
+            racers.map(|racer| racer.join().expect("it ends"))
+        });
+        let won = outcomes.each_ref().map(|outcome| outcome.code == Some(0));
+        assert!(won[0] != won[1], "{outcomes:?}");
+        for (sandbox, won) in [&one, &other].into_iter().zip(won) {
+            let expected = if won { Some(0) } else { Some(2) };
+            assert_eq!(sandbox.call(&["agents", "describe", "hurin"]).code, expected, "{outcomes:?}");
+        }
+    }
+}
+
+#[test]
+fn enrolling_takes_at_most_five_seconds() {
+    let sandbox = Sandbox::new();
+    let hurin = Installed::start(&sandbox, "hurin", "127.0.0.2");
+    let code = hurin.code("hurin");
+    let since = Instant::now();
+    assert_eq!(enrol(&sandbox, &hurin, &code).code, Some(0));
+    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    // Nor does it wait longer for someone who does not speak.
+    let silent = std::net::TcpListener::bind("127.0.0.3:0").expect("a port");
+    let address = silent.local_addr().expect("an address").to_string();
+    refused(&sandbox.call(&["enrol", &address, "--code", &hurin.code("hurin")]), 5, "no answer within 5s");
+}
+
+/// What is in the certificate that an agent keeps after all of it, as a parser that is not ours reads it.
+#[test]
+fn an_enrolled_agent_can_serve_under_one_name_for_thirty_days_and_nothing_else() {
+    let sandbox = Sandbox::new();
+    let hurin = Installed::start(&sandbox, "hurin", "127.0.0.2");
+    assert_eq!(enrol(&sandbox, &hurin, &hurin.code("hurin")).code, Some(0));
+    let identity = hurin.identity();
+    let (_, pem) = parse_x509_pem(identity.certificate().as_bytes()).expect("PEM");
+    let certificate = pem.parse_x509().expect("a certificate");
+    let names = certificate.subject_alternative_name().expect("well formed").expect("names").value;
+    let uris: Vec<&str> = names
+        .general_names
+        .iter()
+        .filter_map(|name| match name {
+            GeneralName::URI(uri) => Some(*uri),
+            _ => None,
+        })
+        .collect();
+    assert!(matches!(uris[..], [uri] if uri.ends_with("/agent/hurin")), "{uris:?}");
+    let purposes = certificate.extended_key_usage().expect("well formed").expect("purposes").value;
+    assert!(purposes.server_auth && !purposes.client_auth && !purposes.any, "{purposes:?}");
+    assert!(!certificate.basic_constraints().expect("well formed").expect("constraints").value.ca);
+    let (from, until) = (certificate.validity().not_before.timestamp(), certificate.validity().not_after.timestamp());
+    assert_eq!(until - from, 30 * 24 * 3600 + 300);
+    let expires: jiff::Timestamp = sandbox.known("hurin")["expires"].as_str().expect("a date").parse().expect("a date");
+    assert_eq!(expires.as_second(), until);
+}
+
+/// An agent whose state was wiped is there, and knows nobody.
+#[test]
+fn an_agent_that_has_forgotten_its_controller_is_said_to_be_enrolled_again() {
+    let sandbox = Sandbox::new();
+    let hurin = Installed::start(&sandbox, "hurin", "127.0.0.2");
+    sandbox.know("hurin", &hurin.address);
+    refused(&sandbox.call(&["agents", "describe", "hurin"]), 5, "not enrolled any more: enrol it again with");
+}
+
 #[test]
 fn a_code_that_has_expired_lets_nobody_in() {
     let sandbox = Sandbox::new();
@@ -153,7 +228,12 @@ fn an_agent_of_another_controller_is_not_to_be_had() {
     assert_eq!(enrol(&theirs, &hurin, &hurin.code("hurin")).code, Some(0));
     let outcome = mine.run(&plan(&hurin, &morwen), &[]);
     assert_eq!(outcome.code, Some(5), "{outcome:?}");
-    assert!(outcome.stderr.contains("host hurin: cannot reach the agent"), "{outcome:?}");
+    let address = &hurin.address;
+    let wanted = format!(
+        "host hurin: cannot reach the agent at {address}: it is enrolled with another controller: \
+         enrol it again with `rpycbench-controller enrol {address} --code CODE`\n"
+    );
+    assert!(outcome.stderr.ends_with(&wanted), "{outcome:?}");
     assert!(!mine.latest().join("results.json").exists());
 }
 

@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod ban;
 mod clocks;
 mod conversation;
 mod counts;
@@ -14,7 +15,9 @@ mod enrol;
 mod lan_itself;
 mod package;
 mod processes;
+mod renewal;
 mod run;
 mod side_by_side;
+mod ssh;
 mod tls;
 mod traces;

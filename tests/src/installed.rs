@@ -4,10 +4,14 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use rpycbench_certs::Identity;
+use rpycbench_certs::{Identity, agent_dns_name};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 
 use crate::Sandbox;
 use crate::sandbox::binaries;
@@ -128,6 +132,19 @@ impl Installed {
     pub fn identity(&self) -> Identity {
         let text = std::fs::read(self.state.join("identity.json")).expect("an identity");
         serde_json::from_slice(&text).expect("JSON")
+    }
+
+    /// The certificate that a new connection is shown, by a client of that identity who expects the agent `name`.
+    ///
+    /// # Panics
+    /// When there is no connection.
+    pub async fn shown(&self, client: &Identity, name: &str) -> CertificateDer<'static> {
+        let tls = TlsConnector::from(Arc::new(client.client_config().expect("TLS settings")));
+        let name = ServerName::try_from(agent_dns_name(name)).expect("a name");
+        let socket = TcpStream::connect(&self.address).await.expect("a connection");
+        let stream = tls.connect(name, socket).await.expect("a handshake");
+        let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).expect("a certificate");
+        shown.clone().into_owned()
     }
 
     /// What it has logged.

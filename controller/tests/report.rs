@@ -385,6 +385,12 @@ fn the_report_has_the_sections_of_the_study_and_every_graph() {
         "a table is torn:\n{report}"
     );
     assert!(report.contains("| rpyc-threaded | 3.34 |"), "the published table");
+    let lan = report.split("What the LAN adds (lan against localhost)").nth(1).unwrap();
+    assert!(
+        lan.contains("| rpyc-threaded | -33 % | ") && lan.contains(" | 47 % | +"),
+        "the published LAN tables: {lan}"
+    );
+    assert!(lan.contains(" | 1.58 | +"), "the published added latency: {lan}");
     assert!(report.contains("turbo is on: clock \\| speed may \\*vary\\*"), "free text is escaped");
 }
 

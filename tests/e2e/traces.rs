@@ -70,9 +70,13 @@ fn senders(seen: &Seen, hurin: i64) -> [Sender; 3] {
     [find("rpycbench-controller", &|_| true), own, find("rpycbench-agent", &|pid| pid == hurin)]
 }
 
+/// The cell a span is of.
+fn labelled(span: &Span) -> String {
+    span.attributes.iter().find(|it| it.key == "cell").map(text).unwrap_or_default()
+}
+
 fn cells(spans: &[Span], name: &str) -> BTreeSet<String> {
-    let spans = spans.iter().filter(|span| span.name == name);
-    spans.filter_map(|span| span.attributes.iter().find(|it| it.key == "cell").map(text)).collect()
+    spans.iter().filter(|span| span.name == name).map(labelled).collect()
 }
 
 #[tokio::test]
@@ -108,6 +112,12 @@ async fn controller_and_both_agents_are_in_one_trace_with_a_span_for_each_cell_a
         assert_eq!(names, ["starting", "driving", "stopping"]);
         assert!(phases.is_sorted_by(|one, next| one.end_time_unix_nano <= next.start_time_unix_nano), "{phases:?}");
         assert!(phases.iter().all(|it| it.end_time_unix_nano <= cell.end_time_unix_nano), "{phases:?} {cell:?}");
+        // One machine, one clock: what serves does so for as long as the load is driven.
+        let topology = if labelled(cell).starts_with("back/") { "back/" } else { "localhost/" };
+        let serve = spans(&turin).iter().find(|it| it.name == "serve" && labelled(it).starts_with(topology));
+        let (serve, driving) = (serve.expect("a server"), phases[1]);
+        assert!(serve.start_time_unix_nano <= driving.start_time_unix_nano, "{serve:?} {driving:?}");
+        assert!(serve.end_time_unix_nano >= driving.end_time_unix_nano, "{serve:?} {driving:?}");
     }
 }
 

@@ -4,7 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::ReportError;
-use super::view::View;
+use super::network;
+use super::view::{Difference, View};
 use crate::results::schema::CellResult;
 use crate::store::manifest::{ServerRecord, WorkloadRecord};
 
@@ -23,6 +24,29 @@ pub(super) struct Beside<'a> {
     alone: Option<&'a WorkloadRecord>,
     connect: Option<&'a WorkloadRecord>,
     rows: Vec<Row<'a>>,
+    /// Where the run has a topology of two hosts with a baseline.
+    lan: Option<Lan<'a>>,
+}
+
+/// What the published study's LAN added, and what this run's did.
+#[derive(Serialize)]
+struct Lan<'a> {
+    topology: &'a str,
+    baseline: &'a str,
+    rows: Vec<LanRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct LanRow<'a> {
+    server: &'a str,
+    /// The server's row of each published table.
+    published: Published,
+    published_added_ms: Value,
+    /// Against the baseline, in words.
+    connect: String,
+    latency: String,
+    added: Option<Difference>,
+    duration: String,
 }
 
 #[derive(Serialize)]
@@ -55,18 +79,51 @@ pub(super) fn beside<'a>(view: &View<'a>) -> Result<Option<Beside<'a>>, ReportEr
     };
     let (concurrent, alone) = (closed(CLIENTS), closed(1));
     let connect = view.connect().map(|section| section.workload);
+    let lan = lan(view, &published, concurrent, connect);
     let rows = manifest.servers.iter().filter_map(|server| {
         let name = published_name(server)?;
         let cell = |workload: Option<&WorkloadRecord>| view.cell(&local.name, &server.name, &workload?.name);
-        let published = Published {
-            connect: tables["connect"][name].clone(),
-            latency: tables["latency"][name].clone(),
-            concurrency: tables["concurrency"][name].clone(),
-        };
+        let published = Published::of(tables, name);
         let (concurrent, alone, connect) = (cell(concurrent), cell(alone), cell(connect));
         Some(Row { server: &server.name, published, concurrent, alone, connect })
     });
-    Ok(Some(Beside { topology: &local.name, concurrent, alone, connect, rows: rows.collect() }))
+    Ok(Some(Beside { topology: &local.name, concurrent, alone, connect, rows: rows.collect(), lan }))
+}
+
+/// The first topology of two hosts that has a baseline, beside the published one: under the load that its tables are of.
+fn lan<'a>(
+    view: &View<'a>,
+    published: &Value,
+    concurrent: Option<&WorkloadRecord>,
+    connect: Option<&WorkloadRecord>,
+) -> Option<Lan<'a>> {
+    let mut topologies = view.manifest.topologies.iter().filter(|topology| topology.client != topology.server);
+    let (topology, baseline) = topologies.find_map(|topology| Some((&topology.name, topology.baseline.as_ref()?)))?;
+    let rows = view.manifest.servers.iter().filter_map(|server| {
+        let name = published_name(server)?;
+        let longer = |workload: Option<&WorkloadRecord>, duration| {
+            let cell = view.cell(topology, &server.name, &workload?.name)?;
+            Some(network::longer(view, cell, baseline, duration))
+        };
+        let words = |words: Option<String>| words.unwrap_or_else(|| "–".to_owned());
+        Some(LanRow {
+            server: &server.name,
+            published: Published::of(&published["topologies"]["lan"], name),
+            published_added_ms: published["added_latency_ms"][name].clone(),
+            connect: words(longer(connect, false)),
+            latency: words(longer(concurrent, false)),
+            added: concurrent.and_then(|it| view.topology(topology, baseline, &server.name, &it.name, "mean")),
+            duration: words(longer(concurrent, true)),
+        })
+    });
+    Some(Lan { topology, baseline, rows: rows.collect() })
+}
+
+impl Published {
+    fn of(tables: &Value, server: &str) -> Self {
+        let row = |table: &str| tables[table][server].clone();
+        Self { connect: row("connect"), latency: row("latency"), concurrency: row("concurrency") }
+    }
 }
 
 fn published_name(server: &ServerRecord) -> Option<&'static str> {

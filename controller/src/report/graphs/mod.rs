@@ -217,7 +217,12 @@ fn pairs(pairs: &Pairs<'_>) -> HeatMap {
 }
 
 fn about(section: &Section<'_>, topologies: &[String]) -> String {
-    format!("workload {} ({}); {}", section.workload.name, section.clients(), topologies.join(", "))
+    let topologies = match topologies.len() {
+        // Their names are at the axis.
+        many if many > MOST_TOPOLOGIES => format!("{many} topologies"),
+        _ => topologies.join(", "),
+    };
+    format!("workload {} ({}); {topologies}", section.workload.name, section.clients())
 }
 
 fn mean(cell: &CellResult) -> Option<Point> {

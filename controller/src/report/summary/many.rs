@@ -45,7 +45,12 @@ fn against_baselines(view: &View<'_>, cells: &[&CellResult]) -> Vec<String> {
         1 => clauses.push(format!("against its baseline {} ms on 1", signed(least))),
         count => clauses.push(format!("against their baselines {} to {} ms on {count}", signed(least), signed(most))),
     }
-    if !not_told.is_empty() {
+    if told.is_empty() && not_told.len() > 1 {
+        clauses.push(format!(
+            "a difference cannot be told from zero on any of the {} that have a baseline",
+            not_told.len()
+        ));
+    } else if !not_told.is_empty() {
         clauses.push(format!("a difference cannot be told from zero on {}", not_told.join(", ")));
     }
     clauses

@@ -8,6 +8,8 @@ use jiff::{SignedDuration, Timestamp, Unit};
 use rpycbench_proto::message::Open;
 use tokio::sync::Notify;
 
+use crate::conversation::Conversation;
+
 /// Shared by everyone who wants the agent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Holder {
@@ -15,22 +17,31 @@ pub(crate) struct Holder {
     released: Arc<Notify>,
 }
 
+/// What a stream must show to attach to a run: only who began it has both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Key {
+    pub(crate) run_id: String,
+    /// The controller's, DER; it is made for the run.
+    pub(crate) certificate: Vec<u8>,
+}
+
 /// A run that has the agent.
 #[derive(Clone, Debug)]
 pub(crate) struct By {
     peer: String,
+    at: Arc<(Key, Conversation)>,
     /// Known from its first command on.
     run: Option<Arc<(Open, Timestamp)>>,
 }
 
 impl Holder {
     /// Takes the agent for a run from `peer`, or says who has it.
-    pub(crate) fn take(&self, peer: String) -> Result<Hold, By> {
+    pub(crate) fn take(&self, peer: String, key: Key, conversation: Conversation) -> Result<Hold, By> {
         let mut held = self.held();
         match &*held {
             Some(by) => Err(by.clone()),
             None => {
-                *held = Some(By { peer, run: None });
+                *held = Some(By { peer, at: Arc::new((key, conversation)), run: None });
                 Ok(Hold(self.clone()))
             }
         }
@@ -50,6 +61,13 @@ impl Holder {
     /// Who has the agent.
     pub(crate) fn by(&self) -> Option<By> {
         self.held().clone()
+    }
+
+    /// The conversation of the run that has the agent, for who shows its key.
+    pub(crate) fn conversation(&self, key: &Key) -> Option<Conversation> {
+        let held = self.held();
+        let (held_by, conversation) = &*held.as_ref()?.at;
+        (held_by == key).then(|| conversation.clone())
     }
 
     fn held(&self) -> MutexGuard<'_, Option<By>> {
@@ -101,6 +119,11 @@ impl fmt::Display for By {
 mod tests {
     use super::*;
 
+    fn take(holder: &Holder, peer: &str) -> Result<Hold, By> {
+        let key = Key { run_id: peer.to_owned(), certificate: vec![1] };
+        holder.take(peer.to_owned(), key, Conversation::begin().0)
+    }
+
     fn open(expected: Duration) -> Open {
         Open {
             protocol: 1,
@@ -111,24 +134,34 @@ mod tests {
         }
     }
 
-    #[test]
-    fn whoever_comes_second_is_told_who_has_the_agent_and_until_when() {
+    #[tokio::test]
+    async fn whoever_comes_second_is_told_who_has_the_agent_and_until_when() {
         let holder = Holder::default();
-        let hold = holder.take("192.0.2.1:9".to_owned()).expect("the agent is free");
+        let hold = take(&holder, "192.0.2.1:9").expect("the agent is free");
         hold.enter(open(Duration::from_secs(3600)));
-        let by = holder.take("192.0.2.2:9".to_owned()).expect_err("it is taken").to_string();
+        let by = take(&holder, "192.0.2.2:9").expect_err("it is taken").to_string();
         assert!(by.starts_with("study \"lan\" of ada@turin (192.0.2.1:9) until about "), "{by}");
         assert!(by.contains("59m"), "{by}");
         drop(hold);
-        assert!(holder.take("192.0.2.2:9".to_owned()).is_ok());
+        assert!(take(&holder, "192.0.2.2:9").is_ok());
     }
 
-    #[test]
-    fn a_run_that_takes_longer_than_expected_is_said_to_do_so() {
+    #[tokio::test]
+    async fn a_run_that_takes_longer_than_expected_is_said_to_do_so() {
         let holder = Holder::default();
-        let hold = holder.take("192.0.2.1:9".to_owned()).expect("the agent is free");
+        let hold = take(&holder, "192.0.2.1:9").expect("the agent is free");
         hold.enter(open(Duration::ZERO));
-        let by = holder.take("192.0.2.2:9".to_owned()).expect_err("it is taken").to_string();
+        let by = take(&holder, "192.0.2.2:9").expect_err("it is taken").to_string();
         assert!(by.contains("which was expected to end at"), "{by}");
+    }
+
+    #[tokio::test]
+    async fn only_who_began_a_run_finds_its_conversation() {
+        let holder = Holder::default();
+        let _hold = take(&holder, "192.0.2.1:9").expect("the agent is free");
+        let key = |certificate: u8| Key { run_id: "192.0.2.1:9".to_owned(), certificate: vec![certificate] };
+        assert!(holder.conversation(&key(1)).is_some());
+        assert!(holder.conversation(&key(2)).is_none());
+        assert!(holder.conversation(&Key { run_id: "another".to_owned(), ..key(1) }).is_none());
     }
 }

@@ -11,6 +11,7 @@ pub mod accept;
 pub mod child;
 pub mod cli;
 mod clock;
+mod conversation;
 mod cpu_time;
 pub mod doctor;
 pub mod drive;

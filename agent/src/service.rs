@@ -3,24 +3,26 @@
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use rpycbench_certs::enrol::AgentState;
+use rpycbench_proto::frame::{CommandFrame, Word};
 use rpycbench_proto::message::{CertificateState, HostFacts};
-use rpycbench_proto::{Command, PROTOCOL, pb};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use rpycbench_proto::{PROTOCOL, pb};
+use tokio::time::timeout;
+use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument;
 
-use crate::holder::Holder;
+use crate::conversation::{Conversation, RunEnd};
+use crate::holder::{Holder, Key};
 use crate::{host, run};
 
-/// Events on their way to the controller. A controller that does not read holds up the reports, never the load.
-const EVENT_QUEUE: usize = 16;
+/// A stream that has not said by then what it is for is none of a controller's.
+const FIRST_FRAME_LIMIT: Duration = Duration::from_secs(5);
 
 /// The gRPC service of one agent.
 #[derive(Clone, Debug)]
@@ -74,36 +76,56 @@ impl pb::agent_server::Agent for AgentService {
         }))
     }
 
-    type RunStream = Pin<Box<dyn Stream<Item = Result<pb::Event, Status>> + Send>>;
+    type RunStream = Pin<Box<dyn Stream<Item = Result<pb::EventFrame, Status>> + Send>>;
 
-    async fn run(&self, request: Request<Streaming<pb::Command>>) -> Result<Response<Self::RunStream>, Status> {
+    async fn run(&self, request: Request<Streaming<pb::CommandFrame>>) -> Result<Response<Self::RunStream>, Status> {
         let peer = request.remote_addr().map_or_else(|| "an unknown peer".to_owned(), |peer| peer.to_string());
-        let hold = self
-            .holder
-            .take(peer.clone())
-            .map_err(|by| Status::resource_exhausted(format!("it is busy with {by}; run again when it is free")))?;
+        let certificate = request.peer_certs().and_then(|chain| Some(chain.first()?.to_vec())).unwrap_or_default();
         let span = tracing::info_span!(target: "rpycbench", "agent run", %peer);
         rpycbench_process::propagate::adopt(&span, request.metadata());
 
-        let (events, outgoing) = mpsc::channel(EVENT_QUEUE);
-        let (failure, failed) = mpsc::channel::<Status>(1);
-        let commands = request.into_inner().map(|command| {
-            command
+        let mut frames = request.into_inner().map(|frame| {
+            frame
                 .map_err(|status| status.message().to_owned())
-                .and_then(|command| Command::try_from(command).map_err(|error| error.to_string()))
+                .and_then(|frame| CommandFrame::try_from(frame).map_err(|error| error.to_string()))
         });
+        let first = timeout(FIRST_FRAME_LIMIT, frames.next()).await.ok().flatten();
+        let Some(Ok(CommandFrame { acknowledged, word: Word::Attach { run_id, begin } })) = first else {
+            return Err(Status::invalid_argument("the first frame of a stream must attach to a run"));
+        };
+        let conversation = if begin {
+            let _entered = span.enter();
+            self.begin(peer, Key { run_id, certificate })?
+        } else {
+            self.holder.conversation(&Key { run_id, certificate }).ok_or_else(|| {
+                Status::not_found("no such run here: its lease ran out, or the agent was started anew")
+            })?
+        };
+        let events = UnboundedReceiverStream::new(conversation.attach(frames, acknowledged));
+        Ok(Response::new(Box::pin(events.map(|frame| frame.map(Into::into).map_err(Status::failed_precondition)))))
+    }
+}
+
+impl AgentService {
+    /// Takes the agent for a run and starts it.
+    fn begin(&self, peer: String, key: Key) -> Result<Conversation, Status> {
+        let (conversation, RunEnd { commands, events, over }) = Conversation::begin();
+        let hold = self
+            .holder
+            .take(peer, key, conversation.clone())
+            .map_err(|by| Status::resource_exhausted(format!("it is busy with {by}; run again when it is free")))?;
         let (state, stop) = (self.state.clone(), self.stop.clone());
         let running = async move {
-            if let Err(error) = run::run(state, &hold, commands, events, stop).await {
-                tracing::warn!(%error, "the run ended");
-                // Refused only when the controller is gone, who then does not care.
-                drop(failure.send(Status::failed_precondition(error.to_string())).await);
-            }
+            let outcome = run::run(state, &hold, UnboundedReceiverStream::new(commands), events, stop).await;
+            // None of its processes is left.
             drop(hold);
+            let error = outcome.err().map(|error| error.to_string());
+            if let Some(error) = &error {
+                tracing::warn!(%error, "the run ended");
+            }
+            over.say(error).await;
         };
-        tokio::spawn(running.instrument(span));
-        let events = ReceiverStream::new(outgoing).map(|event| Ok(pb::Event::from(event)));
-        let failed = ReceiverStream::new(failed).map(Err);
-        Ok(Response::new(Box::pin(events.chain(failed))))
+        tokio::spawn(running.in_current_span());
+        Ok(conversation)
     }
 }

@@ -81,6 +81,6 @@ fn not_reached(agent: &Agent, error: DialError) -> SessionError {
     let (host, address) = (agent.host.clone(), agent.address.clone());
     match error {
         DialError::NotOurs(reason) => SessionError::NotOurs { host, address, reason },
-        DialError::Other(reason) => SessionError::Unreachable { host, address, reason },
+        DialError::Nobody(reason) | DialError::Other(reason) => SessionError::Unreachable { host, address, reason },
     }
 }

@@ -25,6 +25,8 @@ const KEEP_ALIVE_LIMIT: Duration = Duration::from_secs(10);
 pub(crate) enum DialError {
     /// Someone who was enrolled once, perhaps, and cannot prove it any more; why, in words.
     NotOurs(String),
+    /// The host is there and nobody listens.
+    Nobody(String),
     /// Any other reason, with every cause, on one line.
     Other(String),
 }
@@ -33,15 +35,20 @@ impl DialError {
     /// The reason alone.
     pub(crate) fn into_reason(self) -> String {
         match self {
-            Self::NotOurs(reason) | Self::Other(reason) => reason,
+            Self::NotOurs(reason) | Self::Nobody(reason) | Self::Other(reason) => reason,
         }
     }
 
     fn of(error: &(dyn Error + 'static)) -> Self {
         let mut link = Some(error);
         while let Some(this) = link {
-            if let Some(reason) = this.downcast_ref::<io::Error>().and_then(not_ours) {
-                return Self::NotOurs(reason.to_owned());
+            if let Some(io) = this.downcast_ref::<io::Error>() {
+                if let Some(reason) = not_ours(io) {
+                    return Self::NotOurs(reason.to_owned());
+                }
+                if io.kind() == io::ErrorKind::ConnectionRefused {
+                    return Self::Nobody(chain(error));
+                }
             }
             link = this.source();
         }

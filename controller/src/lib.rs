@@ -6,6 +6,7 @@
 
 pub mod cli;
 mod contact;
+mod conversation;
 mod dial;
 mod enrol;
 mod error;

@@ -1,17 +1,30 @@
 //! Speaks gRPC with one agent: generated messages in and out, no logic.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rpycbench_certs::{Identity, agent_dns_name};
+use rpycbench_proto::delivery::{Inbox, Outbox};
+use rpycbench_proto::frame::{CommandFrame, EventFrame, Word};
 use rpycbench_proto::message::Open;
+use rpycbench_proto::pb::agent_client::AgentClient;
 use rpycbench_proto::{Command, Event, PROTOCOL, pb};
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_stream::StreamExt;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Request, Status};
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status, Streaming};
+use tracing::Instrument;
 
 use crate::contact::Contact;
+use crate::conversation::{Input, Talk, Wire};
+use crate::dial::{DialError, dial};
 
-/// Commands on their way; a cell needs four.
-const COMMAND_QUEUE: usize = 16;
+/// Calling an agent again may take this long; the next call follows at once, so that the first packet after a cut is not one
+/// that TCP has put off.
+const CALL_LIMIT: Duration = Duration::from_secs(1);
 
 /// A conversation that could not begin, or did not go on.
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +92,17 @@ pub(crate) enum FromAgent {
 /// A run's conversation with one agent. Dropping it ends the agent's part of the run.
 #[derive(Debug)]
 pub(crate) struct Session {
-    commands: mpsc::Sender<Command>,
-    reading: AbortHandle,
+    inputs: mpsc::UnboundedSender<Input>,
+    talking: Option<JoinHandle<()>>,
+}
+
+/// A stream that is over, or could not be opened.
+#[derive(Debug)]
+pub(crate) struct Unattached {
+    /// Why.
+    pub reason: String,
+    /// No other stream will do better.
+    pub is_final: bool,
 }
 
 /// Whom to talk to.
@@ -101,43 +123,141 @@ impl Session {
     /// When the agent is busy.
     pub(crate) async fn open(
         contact: Contact,
+        identity: Identity,
         open: Open,
         number: usize,
         events: mpsc::Sender<(usize, FromAgent)>,
     ) -> Result<Self, SessionError> {
-        let (commands, outgoing) = mpsc::channel(COMMAND_QUEUE);
-        // The queue is empty: this cannot wait.
-        drop(commands.send(Command::Open(open)).await);
-        let mut request = Request::new(ReceiverStream::new(outgoing).map(pb::Command::from));
-        rpycbench_process::propagate::inject(&tracing::Span::current(), request.metadata_mut());
-        let incoming = contact.client().run(request).await;
-        let mut incoming = incoming.map_err(|status| refused(&contact.agent, &status))?.into_inner();
-        let reading = tokio::spawn(async move {
-            let reason = loop {
-                let event = match incoming.message().await {
-                    Ok(Some(event)) => Event::try_from(event),
-                    Ok(None) => break "the agent closed the conversation".to_owned(),
-                    Err(status) => break status.message().to_owned(),
-                };
-                match event {
-                    Ok(event) => drop(events.send((number, FromAgent::Event(Box::new(event)))).await),
-                    Err(error) => break error.to_string(),
-                }
-            };
-            // Nobody listens once the run is over.
-            drop(events.send((number, FromAgent::Lost(reason))).await);
-        });
-        Ok(Self { commands, reading: reading.abort_handle() })
-    }
-
-    /// Ends the conversation now, without a last word to or from the agent.
-    pub(crate) fn cut(self) {
-        self.reading.abort();
+        let (inputs, queue) = mpsc::unbounded_channel();
+        let client = contact.client();
+        let line = Line { agent: contact.agent, identity, run_id: open.run_id.clone() };
+        let attachment = 1;
+        let attach = line.attach(client, true, attachment, 0, &inputs).await;
+        let wire = attach.map_err(|status| refused(&line.agent, &status))?;
+        let talk = Talk {
+            line: Arc::new(line),
+            number,
+            events,
+            inputs: inputs.clone(),
+            wire: Some(wire),
+            attachment,
+            outbox: Outbox::default(),
+            inbox: Inbox::default(),
+            heard: Instant::now(),
+            trouble: String::new(),
+        };
+        let talking = Some(tokio::spawn(talk.go_on(queue).in_current_span()));
+        let session = Self { inputs, talking };
+        session.send(Command::Open(open));
+        Ok(session)
     }
 
     /// Sends a command. One that cannot be sent has lost its agent, which is reported as [`FromAgent::Lost`].
-    pub(crate) async fn send(&self, command: Command) {
-        drop(self.commands.send(command).await);
+    pub(crate) fn send(&self, command: Command) {
+        drop(self.inputs.send(Input::Say(command)));
+    }
+
+    /// Leaves the agent and waits until it has ended its part of the run, if it can be reached.
+    pub(crate) async fn leave(mut self) {
+        drop(self.inputs.send(Input::Leave));
+        if let Some(talking) = self.talking.take() {
+            drop(talking.await);
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Refused where it has ended by itself.
+        drop(self.inputs.send(Input::Leave));
+    }
+}
+
+/// How an agent is called, the first time and again.
+#[derive(Debug)]
+pub(crate) struct Line {
+    agent: Agent,
+    identity: Identity,
+    run_id: String,
+}
+
+impl Line {
+    /// Opens another connection and attaches to the run. What it carries goes to `inputs` with `attachment`.
+    ///
+    /// # Errors
+    /// When the agent cannot be reached, or has ended the run.
+    pub(crate) async fn call_again(
+        &self,
+        attachment: u64,
+        taken: u64,
+        inputs: &mpsc::UnboundedSender<Input>,
+    ) -> Result<Wire, Unattached> {
+        let calling = async {
+            let config = self.identity.client_config().map_err(|error| Unattached::finally(error.to_string()))?;
+            let channel = dial(&self.agent.address, config, &agent_dns_name(&self.agent.name)).await;
+            let client = AgentClient::new(channel.map_err(Unattached::from)?);
+            self.attach(client, false, attachment, taken, inputs).await.map_err(|status| Unattached::from(&status))
+        };
+        let late = |_| Unattached { reason: format!("no connection within {CALL_LIMIT:?}"), is_final: false };
+        timeout(CALL_LIMIT, calling).await.map_err(late)?
+    }
+
+    async fn attach(
+        &self,
+        mut client: AgentClient<Channel>,
+        begin: bool,
+        attachment: u64,
+        taken: u64,
+        inputs: &mpsc::UnboundedSender<Input>,
+    ) -> Result<Wire, Status> {
+        let (wire, frames) = mpsc::unbounded_channel();
+        let word = Word::Attach { run_id: self.run_id.clone(), begin };
+        // The other end is here.
+        drop(wire.send(CommandFrame { acknowledged: taken, word }));
+        let mut request = Request::new(UnboundedReceiverStream::new(frames).map(pb::CommandFrame::from));
+        rpycbench_process::propagate::inject(&tracing::Span::current(), request.metadata_mut());
+        let incoming = client.run(request).await?.into_inner();
+        tokio::spawn(read(incoming, attachment, inputs.clone()));
+        Ok(wire)
+    }
+}
+
+/// Hands on what a stream carries, to its end.
+async fn read(mut incoming: Streaming<pb::EventFrame>, attachment: u64, inputs: mpsc::UnboundedSender<Input>) {
+    let broken = loop {
+        match incoming.message().await.map(|frame| frame.map(EventFrame::try_from)) {
+            // Nobody takes it once the run is over.
+            Ok(Some(Ok(frame))) => drop(inputs.send(Input::Heard(attachment, frame))),
+            Ok(Some(Err(error))) => break Unattached::finally(error.to_string()),
+            Ok(None) => break Unattached::finally("the agent closed the conversation".to_owned()),
+            Err(status) => break Unattached::from(&status),
+        }
+    };
+    drop(inputs.send(Input::Broken(attachment, broken)));
+}
+
+impl Unattached {
+    fn finally(reason: String) -> Self {
+        Self { reason, is_final: true }
+    }
+}
+
+impl From<&Status> for Unattached {
+    fn from(status: &Status) -> Self {
+        // What the transport says of a connection that is gone; anything else is the agent's own word.
+        let is_final = !matches!(
+            status.code(),
+            Code::Unavailable | Code::Unknown | Code::Internal | Code::Cancelled | Code::DeadlineExceeded
+        );
+        Self { reason: status.message().to_owned(), is_final }
+    }
+}
+
+impl From<DialError> for Unattached {
+    fn from(error: DialError) -> Self {
+        // Nobody listens there any more, or somebody else: a host that is merely cut off does not answer at all.
+        let is_final = matches!(error, DialError::NotOurs(_) | DialError::Nobody(_));
+        Self { reason: error.into_reason(), is_final }
     }
 }
 

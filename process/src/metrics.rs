@@ -16,7 +16,7 @@ pub const HANDOVER_WAIT: &str = "rpycbench.handover.wait";
 pub const EVENTS_QUEUED: &str = "rpycbench.events.queued";
 /// Conversations with an agent that broke while a run needed them.
 pub const AGENTS_LOST: &str = "rpycbench.agents.lost";
-/// Conversations that were taken up again after they broke. This version never does: it stays at zero.
+/// Conversations that were taken up again after their connection broke.
 pub const RECONNECTS: &str = "rpycbench.reconnects";
 
 struct Instruments {
@@ -49,7 +49,7 @@ impl Instruments {
                 .with_boundaries(vec![0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0])
                 .build(),
             agents_lost: counter(AGENTS_LOST, "{agent}", "conversations that broke while a run needed them"),
-            reconnects: counter(RECONNECTS, "{reconnect}", "conversations taken up again; this version never does"),
+            reconnects: counter(RECONNECTS, "{reconnect}", "conversations taken up again after their connection broke"),
         }
     }
 }
@@ -76,6 +76,11 @@ pub fn handed_over(wait: Duration) {
 /// Enters how many events were left in the controller's queue.
 pub fn queued(events: u64) {
     INSTRUMENTS.events_queued.record(events, &[]);
+}
+
+/// Counts a conversation that was taken up again.
+pub fn reconnected() {
+    INSTRUMENTS.reconnects.add(1, &[]);
 }
 
 /// Counts an agent that was lost.

@@ -5,6 +5,8 @@
 //! `convert.rs` here, the agent's `service.rs` and the controller's `session.rs` see the generated ones.
 
 mod convert;
+pub mod delivery;
+pub mod frame;
 pub mod message;
 
 #[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::too_many_lines, clippy::use_self)]

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use rpycbench_tests::two_hosts::TwoHosts;
 
+/// One at a time: each measures.
+static MEASURING: Mutex<()> = Mutex::new(());
+
 /// What every packet is made to take each way; a round trip takes twice that. Far more than this machine's own noise, and less
 /// than the 10 ms after which Werkzeug closes a connection and thereby sends what it holds back.
 const EACH_WAY: Duration = Duration::from_millis(4);
-
-/// One at a time: each measures.
-static MEASURING: Mutex<()> = Mutex::new(());
 
 const PLAN: &str = r#"
 [study]

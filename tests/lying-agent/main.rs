@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use rpycbench_certs::Identity;
 use rpycbench_measure::{RunningHistogram, Samples};
+use rpycbench_proto::frame::{CommandFrame, EventFrame, Word};
 use rpycbench_proto::message::{Driven, Link, Pinned, PythonFacts};
 use rpycbench_proto::pb::agent_server::{Agent, AgentServer};
 use rpycbench_proto::{Command, Event, PROTOCOL, pb};
@@ -62,15 +63,28 @@ impl Agent for Liar {
         Ok(Response::new(pb::HelloReply { protocol, build: "lying".to_owned(), ..pb::HelloReply::default() }))
     }
 
-    type RunStream = Pin<Box<dyn Stream<Item = Result<pb::Event, Status>> + Send>>;
+    type RunStream = Pin<Box<dyn Stream<Item = Result<pb::EventFrame, Status>> + Send>>;
 
-    async fn run(&self, request: Request<Streaming<pb::Command>>) -> Result<Response<Self::RunStream>, Status> {
+    async fn run(&self, request: Request<Streaming<pb::CommandFrame>>) -> Result<Response<Self::RunStream>, Status> {
         let (lie, mut commands) = (self.lie.clone(), request.into_inner());
         let (sender, events) = mpsc::channel(64);
         tokio::spawn(async move {
-            while let Ok(Some(command)) = commands.message().await {
-                for event in answer(&lie, Command::try_from(command).expect("a command")) {
-                    if sender.send(Ok(pb::Event::from(event))).await.is_err() {
+            let (mut taken, mut said) = (0, 0);
+            while let Ok(Some(frame)) = commands.message().await {
+                let mut frames = vec![EventFrame { acknowledged: taken, event: None }];
+                match CommandFrame::try_from(frame).expect("a frame").word {
+                    Word::Attach { .. } | Word::Beat => {}
+                    Word::Leave => return,
+                    Word::Command { number, command } => {
+                        taken = number;
+                        for event in answer(&lie, Arc::unwrap_or_clone(command)) {
+                            said += 1;
+                            frames.push(EventFrame { acknowledged: taken, event: Some((said, Arc::new(event))) });
+                        }
+                    }
+                }
+                for frame in frames {
+                    if sender.send(Ok(pb::EventFrame::from(frame))).await.is_err() {
                         return;
                     }
                 }

@@ -89,6 +89,21 @@ impl TwoHosts {
         self.figures("p50").into_iter().map(|(name, ns)| (name, ns / 1e6)).collect()
     }
 
+    /// Median round trips of datagrams of the last run by topology, in ms.
+    ///
+    /// # Panics
+    /// When there was no run.
+    pub fn pings(&self) -> BTreeMap<String, f64> {
+        let run = self.sandbox.json("run.json");
+        let pings = run["pings"].as_array().expect("pings").iter();
+        pings
+            .map(|ping| {
+                let topology = ping["topology"].as_str().expect("a topology").to_owned();
+                (topology, ping["p50_ns"].as_f64().expect("a median") / 1e6)
+            })
+            .collect()
+    }
+
     /// Round trips per call, likewise.
     ///
     /// # Panics

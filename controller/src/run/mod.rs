@@ -195,10 +195,8 @@ impl Run<'_> {
             }
             () = tokio::time::sleep(TICK) => Next::Tick,
         };
-        if let Next::From(host, FromAgent::Banned(_)) = &next
-            && let Some(session) = self.sessions.remove(host)
-        {
-            session.cut();
+        if let Next::From(host, FromAgent::Banned(_)) = &next {
+            self.sessions.remove(host);
         }
         next
     }
@@ -213,14 +211,16 @@ impl Run<'_> {
 
     async fn send(&self, host: usize, command: Command) {
         if let Some(session) = self.sessions.get(&host) {
-            session.send(command).await;
+            session.send(command);
         }
     }
 
     /// Ends every conversation and every agent that was started.
     async fn close(&mut self) {
-        self.sessions.clear();
+        // First, so that no conversation waits for a place.
         self.events.close();
+        let mut leaving: JoinSet<()> = self.sessions.drain().map(|(_, session)| session.leave()).collect();
+        while leaving.join_next().await.is_some() {}
         for agent in self.local_agents.drain(..) {
             agent.stop().await;
         }

@@ -87,8 +87,8 @@ impl Run<'_> {
             self.compare_clocks(&contact.agent.host, contact.clock_ahead);
         }
         let sessions = contacts.into_iter().map(|(number, contact)| {
-            let (open, sender) = (open.clone(), sender.clone());
-            async move { Ok((number, Session::open(contact, open, number, sender).await?)) }
+            let (identity, open, sender) = (identity.clone(), open.clone(), sender.clone());
+            async move { Ok((number, Session::open(contact, identity, open, number, sender).await?)) }
         });
         self.sessions.extend(all(sessions).await?);
         self.reporter.tell(&RunEvent::Connected { agents: count, seconds: began.elapsed().as_secs_f64() });

@@ -22,7 +22,7 @@ impl Run<'_> {
         stacks.sort_unstable();
         stacks.dedup();
         for session in self.sessions.values() {
-            session.send(Command::Prepare { stacks: stacks.clone() }).await;
+            session.send(Command::Prepare { stacks: stacks.clone() });
         }
         let mut waiting = self.sessions.len();
         while waiting > 0 {

@@ -58,6 +58,54 @@ pub struct HostFacts {
     pub virtualization: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CommandFrame {
+    /// Of the run's commands: 1, 2, 3 … 0 where there is none.
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    /// Events up to this number were taken.
+    #[prost(uint64, tag = "2")]
+    pub acknowledged: u64,
+    /// None: only to be heard.
+    #[prost(oneof = "command_frame::What", tags = "3, 4, 5")]
+    pub what: ::core::option::Option<command_frame::What>,
+}
+/// Nested message and enum types in `CommandFrame`.
+pub mod command_frame {
+    /// None: only to be heard.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum What {
+        /// The first of every stream, and no other.
+        #[prost(message, tag = "3")]
+        Attach(super::Attach),
+        #[prost(message, tag = "4")]
+        Command(super::Command),
+        #[prost(message, tag = "5")]
+        Leave(super::Leave),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Attach {
+    #[prost(string, tag = "1")]
+    pub run_id: ::prost::alloc::string::String,
+    /// Takes the agent for this run, which must be free.
+    #[prost(bool, tag = "2")]
+    pub begin: bool,
+}
+/// The run is over on this agent.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Leave {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EventFrame {
+    /// Of the run's events: 1, 2, 3 … 0 where there is none.
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    /// Commands up to this number were taken.
+    #[prost(uint64, tag = "2")]
+    pub acknowledged: u64,
+    #[prost(message, optional, tag = "3")]
+    pub event: ::core::option::Option<Event>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Command {
     #[prost(oneof = "command::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
     pub kind: ::core::option::Option<command::Kind>,
@@ -826,9 +874,9 @@ pub mod agent_client {
         }
         pub async fn run(
             &mut self,
-            request: impl tonic::IntoStreamingRequest<Message = super::Command>,
+            request: impl tonic::IntoStreamingRequest<Message = super::CommandFrame>,
         ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::Event>>,
+            tonic::Response<tonic::codec::Streaming<super::EventFrame>>,
             tonic::Status,
         > {
             self.inner
@@ -866,13 +914,13 @@ pub mod agent_server {
         ) -> std::result::Result<tonic::Response<super::HelloReply>, tonic::Status>;
         /// Server streaming response type for the Run method.
         type RunStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::Event, tonic::Status>,
+                Item = std::result::Result<super::EventFrame, tonic::Status>,
             >
             + std::marker::Send
             + 'static;
         async fn run(
             &self,
-            request: tonic::Request<tonic::Streaming<super::Command>>,
+            request: tonic::Request<tonic::Streaming<super::CommandFrame>>,
         ) -> std::result::Result<tonic::Response<Self::RunStream>, tonic::Status>;
     }
     #[derive(Debug)]
@@ -997,9 +1045,9 @@ pub mod agent_server {
                 "/rpycbench.v1.Agent/Run" => {
                     #[allow(non_camel_case_types)]
                     struct RunSvc<T: Agent>(pub Arc<T>);
-                    impl<T: Agent> tonic::server::StreamingService<super::Command>
+                    impl<T: Agent> tonic::server::StreamingService<super::CommandFrame>
                     for RunSvc<T> {
-                        type Response = super::Event;
+                        type Response = super::EventFrame;
                         type ResponseStream = T::RunStream;
                         type Future = BoxFuture<
                             tonic::Response<Self::ResponseStream>,
@@ -1007,7 +1055,9 @@ pub mod agent_server {
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<tonic::Streaming<super::Command>>,
+                            request: tonic::Request<
+                                tonic::Streaming<super::CommandFrame>,
+                            >,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {

@@ -17,6 +17,9 @@ const TEXT: &str = "#1A1A1A";
 const LETTER: f64 = 8.5;
 /// Pixels of a PNG for each of the figure's own.
 const PNG_SCALE: f32 = 2.0;
+/// A picture of more pixels is drawn smaller: it takes four bytes of memory for each, and no screen shows them. The SVG beside it
+/// has no such limit.
+const MOST_PIXELS: f64 = 6e6;
 
 /// A value with its interval.
 #[derive(Clone, Copy)]
@@ -73,7 +76,8 @@ fn whiskers(known: bool) -> &'static str {
 }
 
 fn drawn(scene: &Scene) -> Result<Drawn, String> {
-    let png = PngBackend::new().with_scale(PNG_SCALE).render_scene(scene)?;
+    let fitting = (MOST_PIXELS / (scene.width * scene.height)).sqrt() as f32;
+    let png = PngBackend::new().with_scale(PNG_SCALE.min(fitting)).render_scene(scene)?;
     Ok(Drawn { svg: repeatable(&scalable(&SvgBackend::default().render_scene(scene))), png })
 }
 
@@ -111,4 +115,21 @@ fn repeatable(svg: &str) -> String {
         repeatable.push_str(&format!("{NAME}{}{rest}", place + 1));
     }
     repeatable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_of_fifty_hosts_takes_no_more_memory_than_a_screen() {
+        let pixels = |width: f64, height: f64| {
+            let png = drawn(&Scene::new(width, height)).expect("a picture").png;
+            // The header: width and height, four bytes each.
+            let number = |at: usize| u64::from(u32::from_be_bytes(png[at..at + 4].try_into().expect("four bytes")));
+            number(16) * number(20)
+        };
+        assert!(pixels(8_000.0, 4_000.0) <= 6_100_000);
+        assert_eq!(pixels(800.0, 500.0), 1_600 * 1_000, "a usual one is drawn at twice its size");
+    }
 }

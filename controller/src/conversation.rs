@@ -1,0 +1,194 @@
+//! A run's conversation with one agent, which outlives its connection: see the top of `agent.proto`.
+//!
+//! One task owns it and everything reaches it through one queue: commands of the run, frames of the stream, a stream that
+//! broke, one that was opened in its place. It says something twice a second, so that the agent's lease does not run out.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rpycbench_process::metrics;
+use rpycbench_proto::delivery::{Inbox, Outbox, Taken};
+use rpycbench_proto::frame::{CommandFrame, EventFrame, Word};
+use rpycbench_proto::{Command, Event};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tracing::Instrument;
+
+use crate::session::{FromAgent, Line, Unattached};
+
+/// How often an agent hears of its controller: often enough that one who is cut off for 8 s still comes within the lease.
+const BEAT: Duration = Duration::from_millis(500);
+/// An agent answers every frame; one that was not heard for so long is called again on a new connection. TCP itself may take as
+/// long again as a link was cut to try it anew.
+const SILENT: Duration = Duration::from_millis(2500);
+/// After that an agent has ended the run: its lease, see `agent.proto`.
+const LEASE: Duration = Duration::from_secs(10);
+
+/// Frames on their way to the agent.
+pub(crate) type Wire = mpsc::UnboundedSender<CommandFrame>;
+
+/// Whatever happens to a conversation.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// The run has a command.
+    Say(Command),
+    /// The run no longer needs the agent.
+    Leave,
+    /// From the stream of that number.
+    Heard(u64, EventFrame),
+    /// That stream is over.
+    Broken(u64, Unattached),
+    /// A new stream, or none.
+    Called(Result<Wire, Unattached>),
+}
+
+/// One agent's.
+pub(crate) struct Talk {
+    /// How the agent is called.
+    pub(crate) line: Arc<Line>,
+    /// Tells which agent in what is handed to the run.
+    pub(crate) number: usize,
+    /// To the run.
+    pub(crate) events: mpsc::Sender<(usize, FromAgent)>,
+    /// The queue's other end, for streams.
+    pub(crate) inputs: mpsc::UnboundedSender<Input>,
+    pub(crate) wire: Option<Wire>,
+    /// The number of the newest stream.
+    pub(crate) attachment: u64,
+    pub(crate) outbox: Outbox<Command>,
+    pub(crate) inbox: Inbox,
+    /// When anything was last heard.
+    pub(crate) heard: Instant,
+    /// Why the last stream broke.
+    pub(crate) trouble: String,
+}
+
+impl Talk {
+    /// Goes on until the run leaves or the agent is lost, of which the run is told.
+    pub(crate) async fn go_on(mut self, mut queue: mpsc::UnboundedReceiver<Input>) {
+        let mut calling = false;
+        let mut leaving = None;
+        let lost = loop {
+            let input = timeout(BEAT, queue.recv()).await;
+            if leaving.is_some_and(|since: Instant| since.elapsed() > SILENT) {
+                return;
+            }
+            match input {
+                Ok(None) => return,
+                Ok(Some(Input::Say(command))) => {
+                    let command = self.outbox.push(command);
+                    self.send(command);
+                }
+                Ok(Some(Input::Leave)) if self.wire.is_none() => return,
+                Ok(Some(Input::Leave)) => {
+                    self.say(Word::Leave);
+                    leaving = Some(Instant::now());
+                }
+                Ok(Some(Input::Heard(attachment, frame))) if attachment == self.attachment => {
+                    if let Err(reason) = self.hear(frame).await {
+                        break reason;
+                    }
+                }
+                Ok(Some(Input::Broken(attachment, broken))) if attachment == self.attachment => {
+                    if leaving.is_some() {
+                        return;
+                    }
+                    if broken.is_final {
+                        break broken.reason;
+                    }
+                    self.wire = None;
+                    self.trouble = broken.reason;
+                }
+                // Of a stream that another has taken the place of.
+                Ok(Some(Input::Heard(..) | Input::Broken(..))) => {}
+                Ok(Some(Input::Called(called))) => {
+                    calling = false;
+                    match called {
+                        Ok(wire) => self.take_up(wire),
+                        Err(unattached) if unattached.is_final => break unattached.reason,
+                        // The first trouble says more than that of calling again.
+                        Err(_) => {}
+                    }
+                }
+                // Nothing came for a while.
+                Err(_) => {
+                    self.say(Word::Beat);
+                    if self.heard.elapsed() > SILENT && self.wire.take().is_some() {
+                        self.trouble = format!("nothing heard of it for {SILENT:?}");
+                    }
+                }
+            }
+            if self.heard.elapsed() > LEASE {
+                break std::mem::take(&mut self.trouble);
+            }
+            if self.wire.is_none() && !calling {
+                calling = true;
+                self.call();
+            }
+        };
+        // Nobody listens once the run is over.
+        drop(self.events.send((self.number, FromAgent::Lost(lost))).await);
+    }
+}
+
+impl Talk {
+    /// Takes a frame in; an error is the end of the conversation.
+    async fn hear(&mut self, EventFrame { acknowledged, event }: EventFrame) -> Result<(), String> {
+        self.heard = Instant::now();
+        self.outbox.acknowledge(acknowledged);
+        let Some((number, event)) = event else { return Ok(()) };
+        match self.inbox.take(number) {
+            Taken::Gap(due) => return Err(format!("event {number} came where {due} was due")),
+            Taken::Again => {}
+            Taken::New => self.hand_over(Arc::unwrap_or_clone(event)).await,
+        }
+        self.say(Word::Beat);
+        Ok(())
+    }
+
+    /// Hands an event to the run, which may have to write others to its disk first; the agent is not left waiting for a word
+    /// meanwhile.
+    async fn hand_over(&mut self, event: Event) {
+        loop {
+            match timeout(BEAT, self.events.reserve()).await {
+                Ok(Ok(place)) => return place.send((self.number, FromAgent::Event(Box::new(event)))),
+                // The run is over.
+                Ok(Err(_)) => return,
+                Err(_) => self.say(Word::Beat),
+            }
+        }
+    }
+
+    fn take_up(&mut self, wire: Wire) {
+        metrics::reconnected();
+        self.heard = Instant::now();
+        self.wire = Some(wire);
+        for command in self.outbox.waiting() {
+            self.send(command);
+        }
+    }
+
+    /// Calls the agent again; the answer comes through the queue.
+    fn call(&mut self) {
+        self.attachment += 1;
+        let (line, inputs) = (self.line.clone(), self.inputs.clone());
+        let (attachment, taken) = (self.attachment, self.inbox.taken());
+        let calling = async move {
+            let called = line.call_again(attachment, taken, &inputs).await;
+            // Nobody waits for it once the run is over.
+            drop(inputs.send(Input::Called(called)));
+        };
+        tokio::spawn(calling.in_current_span());
+    }
+
+    fn send(&self, (number, command): (u64, Arc<Command>)) {
+        self.say(Word::Command { number, command });
+    }
+
+    fn say(&self, word: Word) {
+        if let Some(wire) = &self.wire {
+            // Refused where the stream has broken: what matters is said again on the next.
+            drop(wire.send(CommandFrame { acknowledged: self.inbox.taken(), word }));
+        }
+    }
+}

@@ -16,6 +16,7 @@ mod lan_itself;
 mod package;
 mod processes;
 mod renewal;
+mod resume;
 mod run;
 mod side_by_side;
 mod ssh;

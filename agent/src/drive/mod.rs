@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rpycbench_measure::{Placement, Stack, Workload};
 use rpycbench_process::metrics;
-use rpycbench_proto::message::{CellId, CellName, Driven, Event, Exit, Failure};
+use rpycbench_proto::message::{CellId, CellName, Driven, Event, Exit, Failure, Pinned};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -61,28 +61,58 @@ pub async fn drive(
             return Exit::default();
         }
     };
-    let outcome = stop
-        .run_until_cancelled(async {
-            let mut recording = timeout(ARM_LIMIT, arm(&mut child, &order))
-                .await
-                .map_err(|_| ("arm driver", format!("not ready after {ARM_LIMIT:?}")))??;
-            send(&events, Event::Armed { cell: order.cell, pinned }).await;
-            // Without a target the cell is over before it began.
-            let Ok(target) = target.await else { return Ok(()) };
-            let watched = watch(&mut child, &order, target, &mut recording, &events).await;
-            // Samples of a driver that came to a bad end are kept as well.
-            let report = watched.as_ref().ok();
-            let counts = send_samples(&order, &recording, report, &events).await?;
-            watched?;
-            send(&events, Event::Driven(counts)).await;
-            Ok(())
-        })
-        .await;
+    let outcome = measure(&mut child, &order, pinned, target, &stop, &events).await;
     let exit = child.stop().await;
-    if let Some(Err(bad)) = outcome {
-        fail(&events, order.cell, bad, Some(exit.clone())).await;
+    let (recording, ended) = match outcome {
+        Ok(None) => return exit,
+        Ok(Some((recording, ended))) => (recording, ended),
+        Err(bad) => {
+            fail(&events, order.cell, bad, Some(exit.clone())).await;
+            return exit;
+        }
+    };
+    // Samples of a driver that came to a bad end, or was told to end, are kept as well.
+    let report = match &ended {
+        Ended::Done(report) => Some(report),
+        Ended::Badly(_) | Ended::Asked => None,
+    };
+    match (send_samples(&order, &recording, report, &events).await, ended) {
+        (Ok(counts), Ended::Done(_)) => send(&events, Event::Driven(counts)).await,
+        (Ok(_), Ended::Asked) => {}
+        (Ok(_), Ended::Badly(bad)) | (Err(bad), _) => fail(&events, order.cell, bad, Some(exit.clone())).await,
     }
     exit
+}
+
+/// How a driver that was let go came to its end.
+enum Ended {
+    Done(DrivenReport),
+    Badly(Bad),
+    /// It was told to.
+    Asked,
+}
+
+/// Arms a driver and follows it to its end. `None` where it was told to end before it had begun.
+async fn measure(
+    child: &mut Child,
+    order: &Drive,
+    pinned: Pinned,
+    target: oneshot::Receiver<SocketAddr>,
+    stop: &CancellationToken,
+    events: &mpsc::Sender<Event>,
+) -> Result<Option<(Recording, Ended)>, Bad> {
+    let Some(armed) = stop.run_until_cancelled(timeout(ARM_LIMIT, arm(child, order))).await else { return Ok(None) };
+    let mut recording = armed.map_err(|_| ("arm driver", format!("not ready after {ARM_LIMIT:?}")))??;
+    send(events, Event::Armed { cell: order.cell, pinned }).await;
+    // Without a target the cell is over before it began.
+    let Some(Ok(target)) = stop.run_until_cancelled(target).await else { return Ok(None) };
+    let watching = watch(child, order, target, &mut recording, events);
+    let ended = match stop.run_until_cancelled(watching).await {
+        None => Ended::Asked,
+        Some(Ok(report)) => Ended::Done(report),
+        Some(Err(bad)) => Ended::Badly(bad),
+    };
+    Ok(Some((recording, ended)))
 }
 
 /// Sends an event; nobody takes it only when the run is over.

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::home::Home;
 use crate::plan::{Cell, Plan};
 use crate::progress::{Reporter, RunEvent};
-use crate::run::{self, Finished, Settings};
+use crate::run::{self, Finished, Settings, Unfinished};
 use crate::store::manifest::CellStatus;
 use crate::{report, results};
 
@@ -34,7 +34,11 @@ enum Command {
     /// Run a plan and report what was measured.
     Run {
         /// The plan.
-        plan: PathBuf,
+        #[arg(required_unless_present = "resume")]
+        plan: Option<PathBuf>,
+        /// Finish the run in that folder: what is complete there stays, the rest runs.
+        #[arg(long, value_name = "RUN_DIR", conflicts_with = "out")]
+        resume: Option<PathBuf>,
         /// The folder that run folders are made in.
         #[arg(long, default_value = "results", value_name = "DIR")]
         out: PathBuf,
@@ -122,9 +126,9 @@ enum Format {
 /// Parses the command line, does what it says and gives the exit code of the contract.
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Run { plan, out, only, quiet, json, otlp } => {
+        Command::Run { plan, resume, out, only, quiet, json, otlp } => {
             let reporter = Reporter::new(json, quiet);
-            run(&plan, out, only.as_deref(), reporter, otlp)
+            run(plan.as_deref(), resume.as_deref(), out, only.as_deref(), reporter, otlp)
         }
         Command::Check { plan } => Plan::load(&plan).map_err(Error::from).map(|(plan, _)| say(&check::describe(&plan))),
         Command::Report { run_dir, format } => make_report(&run_dir, &format).map(|report| say(&report)),
@@ -157,20 +161,26 @@ fn say(text: &str) {
 
 #[tokio::main]
 async fn run(
-    path: &Path,
+    path: Option<&Path>,
+    resume: Option<&Path>,
     out: PathBuf,
     only: Option<&str>,
     mut reporter: Reporter,
     otlp: Option<String>,
 ) -> Result<(), Error> {
     let began = std::time::Instant::now();
-    let (plan, plan_bytes) = Plan::load(path)?;
+    let unfinished = resume.map(Unfinished::open).transpose()?;
+    let (plan, plan_bytes) = plan_of(path, unfinished.as_ref())?;
     let cells = choose(&plan, only)?;
+    let cells = unfinished.as_ref().map_or_else(|| cells.clone(), |unfinished| unfinished.left(&plan, cells.clone()));
+    if cells.is_empty() {
+        return Err(Error::Usage("nothing is left to run: every cell of that run is complete".to_owned()));
+    }
     let telemetry = Telemetry::start("rpycbench-controller", otlp.as_deref())?;
     let shutdown = Shutdown::on_signals().map_err(Error::Signals)?;
     let home = home()?;
     let agent_state = home.agent_state();
-    let settings = Settings { plan, plan_bytes, cells, out, home, agent_state, otlp };
+    let settings = Settings { plan, plan_bytes, cells, unfinished, out, home, agent_state, otlp };
 
     let running = run::run(settings, &mut reporter, &shutdown);
     let finished = shutdown.abort.run_until_cancelled(running).await.ok_or(Error::Aborted)?;
@@ -199,6 +209,22 @@ async fn run(
             Err(Error::Incomplete { missing, of, first, folder: folder.path().to_owned() })
         }
     }
+}
+
+/// The plan to run. One that is named together with a run to finish must be that run's.
+fn plan_of(path: Option<&Path>, unfinished: Option<&Unfinished>) -> Result<(Plan, Vec<u8>), Error> {
+    let (Some(path), Some(unfinished)) = (path, unfinished) else {
+        let own = unfinished.map(Unfinished::plan_path);
+        let path = path.map(Path::to_owned).or(own).unwrap_or_default();
+        return Ok(Plan::load(&path)?);
+    };
+    let named = Plan::load(path)?;
+    let own = unfinished.plan_path();
+    if Plan::load(&own)?.1 != named.1 {
+        let (path, own) = (path.display(), own.display());
+        return Err(Error::Usage(format!("{path} is not the plan of that run, which is {own}: leave the plan out")));
+    }
+    Ok(named)
 }
 
 fn choose(plan: &Plan, only: Option<&str>) -> Result<Vec<Cell>, Error> {

@@ -81,7 +81,9 @@ impl Going {
         folder: &Path,
     ) -> Result<Self, SamplesError> {
         let topology = &plan.topologies[cell.topology];
-        let record = record::cell(plan, cell);
+        let mut record = record::cell(plan, cell);
+        let before = manifest.attempts.iter().filter(|attempt| attempt.is_another_attempt_of(&record)).count();
+        record.attempt += u32::try_from(before).unwrap_or(u32::MAX - 1);
         let key = CellKey {
             topology: record.topology.clone(),
             server: record.server.clone(),

@@ -7,6 +7,7 @@ mod network;
 mod open;
 mod prepare;
 mod record;
+mod resume;
 mod schedule;
 
 use std::collections::HashMap;
@@ -31,6 +32,7 @@ use crate::store::RunFolder;
 use crate::store::manifest::Manifest;
 
 pub(crate) use error::RunError;
+pub(crate) use resume::Unfinished;
 
 /// Events of all agents on their way to the one place that handles them.
 const EVENT_QUEUE: usize = 64;
@@ -46,6 +48,8 @@ pub(crate) struct Settings {
     pub plan_bytes: Vec<u8>,
     /// The cells to run, in order.
     pub cells: Vec<Cell>,
+    /// The run to finish, instead of beginning one.
+    pub unfinished: Option<Unfinished>,
     /// The folder that run folders are made in.
     pub out: PathBuf,
     /// What this controller knows: its authorities, its agents.
@@ -71,18 +75,18 @@ pub(crate) struct Finished {
 /// When the run cannot begin or the disk fails. Cells that fail are not an error: the manifest has them.
 #[tracing::instrument(target = "rpycbench", name = "run", skip_all, fields(study = %settings.plan.name))]
 pub(crate) async fn run(
-    settings: Settings,
+    mut settings: Settings,
     reporter: &mut Reporter,
     shutdown: &Shutdown,
 ) -> Result<Finished, RunError> {
     metrics::start_at_zero();
     // Refused before anything is made.
     let watched = all_enrolled(&settings)?;
-    let now = Timestamp::now();
-    let run_id = uuid::Uuid::now_v7().to_string();
-    let folder = RunFolder::create(&settings.out, &settings.plan.name, &settings.plan_bytes, now)?;
-    let manifest = record::manifest(&settings, &run_id, now);
-    folder.save(&manifest)?;
+    let (folder, manifest) = match settings.unfinished.take() {
+        Some(unfinished) => unfinished.take_up(&settings.plan, &settings.cells)?,
+        None => begin(&settings)?,
+    };
+    let run_id = manifest.run_id.clone();
     reporter.tell(&RunEvent::RunStarted {
         run_id: run_id.clone(),
         study: settings.plan.name.clone(),
@@ -119,6 +123,15 @@ pub(crate) async fn run(
     }
     outcome?;
     Ok(Finished { folder, manifest })
+}
+
+/// A new run folder.
+fn begin(settings: &Settings) -> Result<(RunFolder, Manifest), RunError> {
+    let now = Timestamp::now();
+    let folder = RunFolder::create(&settings.out, &settings.plan.name, &settings.plan_bytes, now)?;
+    let manifest = record::manifest(settings, &uuid::Uuid::now_v7().to_string(), now);
+    folder.save(&manifest)?;
+    Ok((folder, manifest))
 }
 
 /// The authorities that sign this run's identities: those the remote agents know, or some of its own where all agents are

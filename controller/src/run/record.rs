@@ -56,6 +56,8 @@ pub(super) fn manifest(settings: &Settings, run_id: &str, now: Timestamp) -> Man
         workloads: plan.workloads.iter().map(workload).collect(),
         reference: plan.beside_published.then(|| "published-study".to_owned()),
         cells: Vec::new(),
+        attempts: Vec::new(),
+        resumed: Vec::new(),
         warnings: Vec::new(),
     }
 }
@@ -94,6 +96,7 @@ pub(super) fn host(manifest: &mut Manifest, agent: &Agent, facts: &HostFacts) {
         physical_cores,
         memory_bytes,
         virtualization,
+        epoch_raw_ns: manifest.hosts.get(&agent.host).map_or(0, |known| known.epoch_raw_ns),
         ..HostRecord::default()
     };
     manifest.hosts.insert(agent.host.clone(), record);
@@ -102,7 +105,10 @@ pub(super) fn host(manifest: &mut Manifest, agent: &Agent, facts: &HostFacts) {
 /// Enters the instant a host's sample times are relative to.
 pub(super) fn epoch(manifest: &mut Manifest, host: &str, epoch_ns: i64) {
     if let Some(record) = manifest.hosts.get_mut(host) {
-        record.epoch_raw_ns = epoch_ns;
+        // That of the run's beginning still holds where the run was taken up again, unless the host has started anew since.
+        if record.epoch_raw_ns == 0 || record.epoch_raw_ns > epoch_ns {
+            record.epoch_raw_ns = epoch_ns;
+        }
     }
 }
 
@@ -157,6 +163,7 @@ pub(super) fn cell(plan: &Plan, cell: Cell) -> CellRecord {
         workload: workload.clone(),
         driver: DRIVER.to_owned(),
         block: cell.block,
+        attempt: 1,
         status: CellStatus::NotRun,
         reason: String::new(),
         expected: load.expected_samples(),

@@ -42,6 +42,8 @@ impl Run<'_> {
         began: Instant,
     ) -> Result<(), RunError> {
         let mut heed = Heed::Drain;
+        // Of the run before it was taken up again.
+        let before_s = self.manifest.cells_wall_s;
         loop {
             if heed == Heed::Drain {
                 self.start_what_may(waiting, going).await?;
@@ -70,7 +72,7 @@ impl Run<'_> {
             }
             for over in going.extract_if(.., |cell| cell.is_over()) {
                 self.finish(over)?;
-                self.manifest.cells_wall_s = began.elapsed().as_secs_f64();
+                self.manifest.cells_wall_s = before_s + began.elapsed().as_secs_f64();
                 self.folder.save(&self.manifest)?;
             }
         }

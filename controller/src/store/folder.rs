@@ -59,6 +59,11 @@ impl RunFolder {
         Ok(Self { path })
     }
 
+    /// One that was made before.
+    pub fn open(path: PathBuf) -> Self {
+        Self { path }
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

@@ -49,6 +49,12 @@ pub struct Manifest {
     pub reference: Option<String>,
     /// In the order they ran.
     pub cells: Vec<CellRecord>,
+    /// Cells that did not come to their end and ran again; none of their samples counts.
+    #[serde(default)]
+    pub attempts: Vec<CellRecord>,
+    /// When the run was taken up again: UTC, RFC 3339.
+    #[serde(default)]
+    pub resumed: Vec<String>,
     /// What a reader should know before believing the numbers, a sentence each.
     pub warnings: Vec<String>,
 }
@@ -205,6 +211,9 @@ pub struct CellRecord {
     pub driver: String,
     /// From 1.
     pub block: u32,
+    /// From 1: how many times it was begun.
+    #[serde(default = "first")]
+    pub attempt: u32,
     /// How far it came.
     pub status: CellStatus,
     /// Why it is not complete, one line; empty when it is.
@@ -235,6 +244,19 @@ pub struct CellRecord {
     pub driver_exit: Option<ExitRecord>,
     /// From the first start to the last stop, as the controller saw it.
     pub wall_s: f64,
+}
+
+impl CellRecord {
+    /// Whether both are of the same cell.
+    pub fn is_another_attempt_of(&self, other: &Self) -> bool {
+        let place =
+            |it: &Self| (it.topology.clone(), it.server.clone(), it.workload.clone(), it.driver.clone(), it.block);
+        place(self) == place(other)
+    }
+}
+
+fn first() -> u32 {
+    1
 }
 
 /// How a process ended and what it and its descendants used.

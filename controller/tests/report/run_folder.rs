@@ -34,6 +34,8 @@ pub(crate) fn manifest(blocks: u32) -> Manifest {
         servers: vec![server("rpyc-threaded", "rpyc", "threaded")],
         workloads: vec![workload("latency", "closed", 1, 4)],
         reference: None,
+        attempts: Vec::new(),
+        resumed: Vec::new(),
         cells: Vec::new(),
         warnings: vec!["turbo is on: clock | speed may *vary*".to_owned()],
     };
@@ -167,6 +169,7 @@ fn cell(
         workload: workload.name.clone(),
         driver: workload.driver.clone(),
         block,
+        attempt: 1,
         status: CellStatus::NotRun,
         reason: String::new(),
         expected: u64::from(workload.clients) * u64::from(workload.requests),

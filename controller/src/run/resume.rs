@@ -1,0 +1,92 @@
+//! Finishing a run that was cut short: what is complete stays, whatever is not runs again, from its beginning.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::record;
+use crate::plan::{Cell, Plan};
+use crate::results::ResultsError;
+use crate::store::manifest::{CellRecord, CellStatus, Manifest};
+use crate::store::samples;
+use crate::store::{FolderError, RunFolder};
+
+/// Where samples of attempts lie that another has taken the place of: not among those that count.
+const ATTEMPTS: &str = "attempts";
+
+/// A run that is not finished.
+#[derive(Clone, Debug)]
+pub(crate) struct Unfinished {
+    folder: PathBuf,
+    manifest: Manifest,
+}
+
+impl Unfinished {
+    /// Reads what there is of a run.
+    ///
+    /// # Errors
+    /// When the folder holds no run, or one of a newer version.
+    pub(crate) fn open(folder: &Path) -> Result<Self, ResultsError> {
+        // `latest` may point elsewhere by the time the run is over.
+        let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+        Ok(Self { manifest: crate::results::manifest(&folder)?, folder })
+    }
+
+    /// The plan that the run was made from.
+    pub(crate) fn plan_path(&self) -> PathBuf {
+        self.folder.join("plan.toml")
+    }
+
+    /// Those of the cells whose samples are not all here.
+    pub(crate) fn left(&self, plan: &Plan, cells: Vec<Cell>) -> Vec<Cell> {
+        let is_here =
+            |cell: &Cell| self.manifest.cells.iter().any(|known| is_of(known, plan, *cell) && self.is_whole(known));
+        cells.into_iter().filter(|cell| !is_here(cell)).collect()
+    }
+
+    /// Whether a cell was completed and its samples are as many as were counted then.
+    fn is_whole(&self, record: &CellRecord) -> bool {
+        let stored = || samples::read(&self.folder.join(&record.samples)).map(|columns| columns.ok.len() as u64);
+        record.status == CellStatus::Complete && stored().is_ok_and(|rows| rows == record.stored)
+    }
+
+    /// Opens the run for these cells: what there is of them is kept as an attempt that does not count.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub(super) fn take_up(mut self, plan: &Plan, cells: &[Cell]) -> Result<(RunFolder, Manifest), FolderError> {
+        let again = |record: &CellRecord| cells.iter().any(|cell| is_of(record, plan, *cell));
+        let (old, kept): (Vec<_>, Vec<_>) = self.manifest.cells.drain(..).partition(again);
+        self.manifest.cells = kept;
+        for mut record in old.into_iter().filter(|record| record.status != CellStatus::NotRun) {
+            record.samples = self.set_aside(&record)?;
+            self.manifest.attempts.push(record);
+        }
+        self.manifest.resumed.push(Timestamp::now().to_string());
+        // The network is measured anew.
+        self.manifest.pings.clear();
+        self.manifest.links.clear();
+        let folder = RunFolder::open(self.folder);
+        folder.save(&self.manifest)?;
+        Ok((folder, self.manifest))
+    }
+
+    /// Moves the samples of an attempt to where they do not count; where there are none, there is nothing to move.
+    fn set_aside(&self, record: &CellRecord) -> Result<String, FolderError> {
+        let name = Path::new(&record.samples).file_stem().unwrap_or_default().to_string_lossy();
+        let to = format!("{ATTEMPTS}/{name}.a{}.parquet", record.attempt);
+        let target = self.folder.join(&to);
+        let refused = |source| FolderError { path: target.clone(), source };
+        fs::create_dir_all(self.folder.join(ATTEMPTS)).map_err(refused)?;
+        match fs::rename(self.folder.join(&record.samples), &target) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(refused(error)),
+            _ => Ok(to),
+        }
+    }
+}
+
+fn is_of(record: &CellRecord, plan: &Plan, cell: Cell) -> bool {
+    record.is_another_attempt_of(&record::cell(plan, cell))
+}

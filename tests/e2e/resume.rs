@@ -1,0 +1,140 @@
+//! A run that was cut short is finished, and looks like one that never was.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rpycbench_tests::patience::eventually;
+use rpycbench_tests::sandbox::plan;
+use rpycbench_tests::{Outcome, Sandbox};
+use serde_json::Value;
+
+/// Cells that take a while each: there is time to end the run amid one.
+const LONG: &str = "[[workloads]]\nname = \"calls\"\nkind = \"closed\"\nrequests = 3000\n";
+
+/// A run of four cells that was sent `signal` amid its second, and has ended.
+fn cut_short(signal: Signal) -> Sandbox {
+    let sandbox = Sandbox::new();
+    let text = plan(&["rpyc-threaded", "rpyc-forking"], LONG).replace("blocks = 1", "blocks = 2");
+    let path = sandbox.plan(&text).display().to_string();
+    let mut controller = sandbox.controller(&["run", &path, "--json"]);
+    let mut controller =
+        controller.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the controller starts");
+    let events = BufReader::new(controller.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+    let mut finished = false;
+    for event in events {
+        finished |= event.contains("\"event\":\"cell_finished\"");
+        if finished && event.contains("\"phase\":\"driving\"") && !event.contains("\"done\":0") {
+            break;
+        }
+    }
+    kill(Pid::from_raw(controller.id().cast_signed()), signal).expect("the run goes on");
+    wait(controller);
+    eventually("every process is gone", || {
+        let left = sandbox.processes();
+        if left.is_empty() { Ok(()) } else { Err(left) }
+    });
+    sandbox
+}
+
+fn wait(mut controller: Child) {
+    controller.wait().expect("it ends");
+}
+
+fn resume(sandbox: &Sandbox) -> Outcome {
+    let folder = sandbox.latest().display().to_string();
+    sandbox.call(&["run", "--resume", &folder])
+}
+
+/// Every cell of the plan once, complete, with all its samples.
+fn assert_is_whole(sandbox: &Sandbox) -> Value {
+    let run = sandbox.json("run.json");
+    let cells = run["cells"].as_array().expect("cells");
+    let names: BTreeSet<String> = cells.iter().map(|cell| format!("{} {}", cell["server"], cell["block"])).collect();
+    assert_eq!((cells.len(), names.len()), (4, 4), "{run}");
+    for cell in cells {
+        assert_eq!((&cell["status"], &cell["stored"]), (&"complete".into(), &3000.into()), "{cell}");
+    }
+    let results = sandbox.json("results.json");
+    assert_eq!(results["complete"], true);
+    for cell in results["cells"].as_array().expect("cells") {
+        assert_eq!(cell["count"], 6000, "{cell}");
+    }
+    let files = std::fs::read_dir(sandbox.latest().join("samples")).expect("samples").count();
+    assert_eq!(files, 4, "a reader of the folder finds every sample once");
+    run
+}
+
+#[test]
+fn r21_a_run_whose_controller_was_killed_is_finished_with_the_cells_it_lacks() {
+    let sandbox = cut_short(Signal::SIGKILL);
+    let before = sandbox.json("run.json")["cells"].as_array().map(Vec::len);
+    assert_eq!(before, Some(1));
+    let kept = std::fs::read(sandbox.latest().join(first_samples(&sandbox))).expect("samples");
+
+    let outcome = resume(&sandbox);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.stderr.contains("3 cells into"), "{outcome:?}");
+    let run = assert_is_whole(&sandbox);
+    assert_eq!(run["resumed"].as_array().map(Vec::len), Some(1));
+    let still = std::fs::read(sandbox.latest().join(first_samples(&sandbox))).expect("samples");
+    assert!(kept == still, "a cell that was complete is not touched");
+}
+
+/// Where the first cell of the run has its samples.
+fn first_samples(sandbox: &Sandbox) -> String {
+    sandbox.json("run.json")["cells"][0]["samples"].as_str().expect("a path").to_owned()
+}
+
+#[test]
+fn a_cell_that_was_interrupted_keeps_its_samples_and_runs_again_as_another_attempt() {
+    let sandbox = cut_short(Signal::SIGINT);
+    let run = sandbox.json("run.json");
+    let cut = &run["cells"][1];
+    let stored = cut["stored"].as_u64().expect("a count");
+    assert_eq!(cut["status"], "interrupted", "{cut}");
+    assert!(0 < stored && stored < 3000, "{cut}");
+
+    let outcome = resume(&sandbox);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let run = assert_is_whole(&sandbox);
+    let attempt = &run["attempts"][0];
+    assert_eq!((&attempt["attempt"], &attempt["stored"]), (&1.into(), &stored.into()), "{attempt}");
+    assert!(sandbox.latest().join(attempt["samples"].as_str().expect("a path")).is_file(), "{attempt}");
+    let again = run["cells"].as_array().expect("cells").iter().find(|cell| cell["id"] == attempt["id"]);
+    assert_eq!(again.expect("the cell")["attempt"], 2);
+    let report = std::fs::read_to_string(sandbox.latest().join("report.md")).expect("a report");
+    assert!(report.contains("ran again, from their beginning"), "{report}");
+}
+
+#[test]
+fn a_run_that_is_complete_has_nothing_to_resume() {
+    let sandbox = Sandbox::new();
+    let short = "[[workloads]]\nname = \"one\"\nkind = \"connect\"\ncount = 1\n";
+    assert_eq!(sandbox.run(&plan(&["rpyc-threaded"], short), &[]).code, Some(0));
+    let outcome = resume(&sandbox);
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert!(outcome.stderr.contains("nothing is left to run"), "{outcome:?}");
+}
+
+#[test]
+fn another_plan_than_that_of_the_run_is_refused() {
+    let sandbox = cut_short(Signal::SIGKILL);
+    let other = sandbox.plan(&plan(&["rpyc-threaded"], LONG)).display().to_string();
+    let folder = sandbox.latest().display().to_string();
+    let outcome = sandbox.call(&["run", &other, "--resume", &folder]);
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert!(outcome.stderr.contains("is not the plan of that run"), "{outcome:?}");
+}
+
+#[test]
+fn a_complete_cell_whose_samples_were_lost_since_runs_again() {
+    let sandbox = cut_short(Signal::SIGKILL);
+    std::fs::remove_file(sandbox.latest().join(first_samples(&sandbox))).expect("the samples were there");
+    let outcome = resume(&sandbox);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.stderr.contains("4 cells into"), "{outcome:?}");
+    assert_is_whole(&sandbox);
+}

@@ -20,7 +20,7 @@ use crate::child::{exec, keeper};
 use crate::enrolment::EnrolmentService;
 use crate::renewal::RenewalService;
 use crate::service::AgentService;
-use crate::{accept, doctor, host};
+use crate::{accept, administered, doctor, host};
 
 /// The contract's port, on loopback: an agent that others shall reach is told its address.
 const DEFAULT_LISTEN: &str = "127.0.0.1:7443";
@@ -112,7 +112,7 @@ pub fn main() -> ExitCode {
         Command::Serve { listen, state, otlp } => serve(listen, state, otlp),
         Command::EnrolCode { state, name } => enrol_code(state, name),
         // A finding is not an error: it has its own way out.
-        Command::Doctor { state } => match state_folder(state) {
+        Command::Doctor { state } => match administered::state_folder(state.as_deref()).map_err(BoxError::from) {
             Ok(state) => return doctor(&state),
             Err(error) => Err(error),
         },
@@ -184,8 +184,13 @@ async fn serve(listen: SocketAddr, state: Option<PathBuf>, otlp: Option<String>)
 }
 
 fn enrol_code(state: Option<PathBuf>, name: Option<String>) -> Result<(), BoxError> {
-    let name = name.map_or_else(|| agent_name(&host::facts().hostname), Ok)?;
-    let code = AgentState::open(&state_folder(state)?)?.put_code_out(&agent_name(&name)?)?;
+    let agent_name = agent_name(&name.unwrap_or_else(|| host::facts().hostname))?;
+    let folder = administered::state_folder(state.as_deref())?;
+    administered::act_as_owner(&folder)?;
+    let code = AgentState::open(&folder).and_then(|state| state.put_code_out(&agent_name));
+    let code = code.map_err(|error| {
+        format!("{error}; run this as root, or as the user whose agent it is, or name its state folder in --state")
+    })?;
     say(&code.to_string())
 }
 

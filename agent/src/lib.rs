@@ -8,6 +8,7 @@
 //!    reads.
 
 pub mod accept;
+mod administered;
 pub mod child;
 pub mod cli;
 mod clock;

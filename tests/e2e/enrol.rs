@@ -252,3 +252,26 @@ fn an_agent_that_is_gone_is_named_with_its_host() {
     assert_eq!(outcome.code, Some(5), "{outcome:?}");
     assert!(outcome.stderr.contains("host morwen: cannot reach the agent at 127.0.0.3"), "{outcome:?}");
 }
+
+/// What root writes into the state of an agent that runs as another user must be that agent's to read.
+#[test]
+fn a_code_that_root_puts_out_belongs_to_the_agents_user() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    const AGENTS_USER: u32 = 65_534;
+    let folder = tempfile::tempdir_in("/tmp").expect("a folder");
+    if chown(folder.path(), Some(AGENTS_USER), Some(AGENTS_USER)).is_err() {
+        return println!("skipped: only root may give a folder to another user");
+    }
+    let program = folder.path().join("rpycbench-agent");
+    std::fs::copy(rpycbench_tests::sandbox::binaries().join("rpycbench-agent"), &program).expect("the agent's binary");
+    let output = std::process::Command::new(program)
+        .args(["enrol-code", "--name", "hurin", "--state"])
+        .arg(folder.path())
+        .output()
+        .expect("the agent starts");
+    assert!(output.status.success(), "{output:?}");
+    for name in ["enrol-code.json", "bootstrap.json"] {
+        let owner = std::fs::metadata(folder.path().join(name)).expect(name).uid();
+        assert_eq!(owner, AGENTS_USER, "{name}");
+    }
+}

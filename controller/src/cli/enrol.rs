@@ -36,12 +36,15 @@ fn agent_address(target: &str) -> String {
     if host.contains(':') { format!("[{host}]:{PORT}") } else { format!("{host}:{PORT}") }
 }
 
+/// Where the agent is a service and the user is not root, who may be by sudo without a password.
+const ASK: &str = "rpycbench-agent enrol-code || sudo -n rpycbench-agent enrol-code";
+
 /// Asks for a code on the other host. It comes over ssh's own channel: nothing secret is on a command line there.
 async fn code_over_ssh(target: &str) -> Result<String, EnrolError> {
     let unreachable = |reason: String| EnrolError::Unreachable { address: target.to_owned(), reason };
     // A host key that is not known is refused, never added.
     let output = Command::new("ssh")
-        .args(["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "--", target, "rpycbench-agent enrol-code"])
+        .args(["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10", "--", target, ASK])
         .stdin(Stdio::null())
         .output()
         .await

@@ -17,6 +17,7 @@ pub mod drive;
 pub mod enrolment;
 mod holder;
 mod host;
+pub mod limits;
 mod link;
 mod ping;
 mod placement;

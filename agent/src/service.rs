@@ -17,6 +17,8 @@ use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument;
 
 use crate::holder::Holder;
+use crate::limits::LimitsSource;
+use crate::run::{RunError, Terms};
 use crate::{host, run};
 
 /// Events on their way to the controller. A controller that does not read holds up the reports, never the load.
@@ -27,6 +29,7 @@ const EVENT_QUEUE: usize = 16;
 pub struct AgentService {
     state: PathBuf,
     enrolled: Option<Arc<AgentState>>,
+    limits: Arc<LimitsSource>,
     facts: Arc<HostFacts>,
     stop: CancellationToken,
     holder: Holder,
@@ -35,8 +38,14 @@ pub struct AgentService {
 impl AgentService {
     /// An idle agent that keeps its environments in `state` and ends its run at `stop`. `enrolled` is where its identity is
     /// kept, if it has one of its own.
-    pub fn new(state: PathBuf, enrolled: Option<Arc<AgentState>>, stop: CancellationToken) -> Self {
-        Self { state, enrolled, facts: Arc::new(host::facts()), stop, holder: Holder::default() }
+    pub fn new(
+        state: PathBuf,
+        enrolled: Option<Arc<AgentState>>,
+        limits: LimitsSource,
+        stop: CancellationToken,
+    ) -> Self {
+        let (limits, facts) = (Arc::new(limits), Arc::new(host::facts()));
+        Self { state, enrolled, limits, facts, stop, holder: Holder::default() }
     }
 
     fn certificate(&self) -> Option<CertificateState> {
@@ -78,6 +87,7 @@ impl pb::agent_server::Agent for AgentService {
 
     async fn run(&self, request: Request<Streaming<pb::Command>>) -> Result<Response<Self::RunStream>, Status> {
         let peer = request.remote_addr().map_or_else(|| "an unknown peer".to_owned(), |peer| peer.to_string());
+        let limits = self.limits.read().map_err(|error| Status::failed_precondition(error.to_string()))?;
         let hold = self
             .holder
             .take(peer.clone())
@@ -92,12 +102,17 @@ impl pb::agent_server::Agent for AgentService {
                 .map_err(|status| status.message().to_owned())
                 .and_then(|command| Command::try_from(command).map_err(|error| error.to_string()))
         });
-        let (state, stop) = (self.state.clone(), self.stop.clone());
+        let terms = Terms { state: self.state.clone(), limits: Arc::new(limits) };
+        let stop = self.stop.clone();
         let running = async move {
-            if let Err(error) = run::run(state, &hold, commands, events, stop).await {
+            if let Err(error) = run::run(terms, &hold, commands, events, stop).await {
                 tracing::warn!(%error, "the run ended");
+                let status = match &error {
+                    RunError::Denied(_) => Status::permission_denied(error.to_string()),
+                    _ => Status::failed_precondition(error.to_string()),
+                };
                 // Refused only when the controller is gone, who then does not care.
-                drop(failure.send(Status::failed_precondition(error.to_string())).await);
+                drop(failure.send(status).await);
             }
             drop(hold);
         };

@@ -13,6 +13,7 @@ mod conversation;
 mod counts;
 mod enrol;
 mod lan_itself;
+mod limits;
 mod package;
 mod processes;
 mod renewal;

@@ -3,6 +3,7 @@
 mod recording;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rpycbench_measure::{Placement, Stack, Workload};
@@ -13,6 +14,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::child::Child;
+use crate::limits::{Limits, Pace};
 use crate::placement::{Role, place};
 use crate::python::Environment;
 use crate::python::worker::{ClientReport, DriveOrder, DrivenReport, Report, TargetOrder};
@@ -40,6 +42,8 @@ pub struct Drive {
     pub placement: Placement,
     /// For metrics.
     pub name: CellName,
+    /// What the host's administrator allows.
+    pub limits: Arc<Limits>,
 }
 
 type Bad = (&'static str, String);
@@ -120,10 +124,15 @@ async fn watch(
 ) -> Result<DrivenReport, Bad> {
     const PHASE: &str = "drive";
     drop(child.order(&TargetOrder { address: target.ip(), port: target.port() }).await);
+    let pace = Pace::new(order.limits.clone());
     loop {
         let line = match timeout(PROGRESS_INTERVAL, child.line()).await {
             Err(_) => {
-                send(events, progress(order.cell, recording)?).await;
+                let event = progress(order.cell, recording)?;
+                if let Event::Progress { done, .. } = event {
+                    pace.look(done).map_err(|denial| (PHASE, denial.to_string()))?;
+                }
+                send(events, event).await;
                 continue;
             }
             Ok(None) => return Err((PHASE, "the driver ended before it was done".to_owned())),

@@ -1,10 +1,12 @@
 //! The agent's side of a run: the state machine drawn in `agent.proto`, and the only `select!`.
 
+mod admission;
 mod network;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rpycbench_proto::message::{CellId, Event, Exit, Failure, Open};
 use rpycbench_proto::{Command, PROTOCOL};
@@ -17,6 +19,7 @@ use tracing::Instrument;
 use crate::clock;
 use crate::drive::{self, Drive};
 use crate::holder::Hold;
+use crate::limits::{Denial, Limits};
 use crate::ping::RoundTrips;
 use crate::python::environment::{Environment, EnvironmentError, Step};
 use crate::serve::{self, Serve};
@@ -36,9 +39,20 @@ pub enum RunError {
     /// A command did not parse.
     #[error("{0}")]
     Malformed(String),
+    /// The host's limits forbid it.
+    #[error(transparent)]
+    Denied(#[from] Denial),
     /// The host has no usable clock.
     #[error("no CLOCK_MONOTONIC_RAW on this host: {0}")]
     Clock(nix::Error),
+}
+
+/// What a run is allowed, and has to work with.
+pub(crate) struct Terms {
+    /// Where environments are kept.
+    pub(crate) state: PathBuf,
+    /// What the host's administrator allows.
+    pub(crate) limits: Arc<Limits>,
 }
 
 /// Follows the controller's commands until it closes the stream, the stream breaks or `stop`; then every process that the
@@ -47,15 +61,16 @@ pub enum RunError {
 /// # Errors
 /// When the controller breaks the rules of the conversation.
 pub(crate) async fn run(
-    state: PathBuf,
+    terms: Terms,
     hold: &Hold,
     commands: impl Stream<Item = Result<Command, String>>,
     events: mpsc::Sender<Event>,
     stop: CancellationToken,
 ) -> Result<(), RunError> {
-    tokio::pin!(commands);
+    let overrun = admission::overrun(terms.limits.clone());
+    tokio::pin!(commands, overrun);
     let mut run = Run {
-        state,
+        terms,
         events,
         environment: None,
         cells: HashMap::new(),
@@ -73,6 +88,7 @@ pub(crate) async fn run(
             },
             Some(ended) = run.tasks.join_next() => if let Ok(ended) = ended { run.settle(ended).await },
             () = stop.cancelled() => break Ok(()),
+            denial = &mut overrun => break Err(denial.into()),
         }
     };
     for cell in run.cells.values() {
@@ -90,7 +106,7 @@ fn whole_run(phase: &str, reason: String) -> Event {
 }
 
 struct Run<'a> {
-    state: PathBuf,
+    terms: Terms,
     events: mpsc::Sender<Event>,
     environment: Option<Environment>,
     cells: HashMap<CellId, Cell>,
@@ -130,6 +146,7 @@ impl Run<'_> {
                 return Err(RunError::Protocol { theirs: protocol });
             }
             Command::Open(open) => {
+                self.terms.limits.run(open.expected)?;
                 self.opened = true;
                 self.hold.enter(open);
                 let epoch_ns = clock::raw_ns().map_err(RunError::Clock)?;
@@ -137,7 +154,7 @@ impl Run<'_> {
             }
             other if !self.opened => return Err(RunError::Unexpected(format!("{other:?} before open"))),
             Command::Prepare { stacks } => {
-                let (state, events) = (self.state.clone(), self.events.clone());
+                let (state, events) = (self.terms.state.clone(), self.events.clone());
                 let span = tracing::info_span!(target: "rpycbench", "prepare");
                 let preparing = async move {
                     let progress = |Step { what, done, total }: Step| {
@@ -153,6 +170,9 @@ impl Run<'_> {
             Command::Listen { address, ports } => self.listen(address, &ports).await,
             Command::Reach { address, ports } => self.reach(address, ports),
             Command::Serve { cell, server, address, placement, name } => {
+                if let Err(denial) = self.terms.limits.server(&server, address) {
+                    return Ok(self.deny(cell, "serve", &denial).await);
+                }
                 let environment = self.environment("serve")?;
                 let stop = self.enter(cell);
                 let serving =
@@ -161,11 +181,15 @@ impl Run<'_> {
                 self.tasks.spawn(async move { Ended::Server(cell, serving.await) }.instrument(span));
             }
             Command::Arm { cell, stack, workload, placement, name } => {
+                if let Err(denial) = self.terms.limits.workload(&workload) {
+                    return Ok(self.deny(cell, "drive", &denial).await);
+                }
                 let environment = self.environment("arm")?;
                 let (target, given) = oneshot::channel();
                 let stop = self.enter(cell);
                 let span = tracing::info_span!(target: "rpycbench", "drive", cell = %name);
-                let order = Drive { cell, stack, workload, placement, name };
+                let limits = self.terms.limits.clone();
+                let order = Drive { cell, stack, workload, placement, name, limits };
                 let driving = drive::drive(order, environment, given, stop, self.events.clone());
                 self.tasks.spawn(async move { Ended::Driver(cell, driving.await) }.instrument(span));
                 self.cells.entry(cell).or_default().target = Some(target);

@@ -10,6 +10,9 @@ use crate::{link, ping, reach};
 impl Run<'_> {
     /// Answers datagrams from now on.
     pub(super) async fn echo(&mut self, address: IpAddr) {
+        if let Err(denial) = self.terms.limits.bind(address) {
+            return self.send(whole_run("echo", denial.to_string())).await;
+        }
         match ping::bind(address).await {
             Ok(socket) => {
                 let bound = socket.local_addr().unwrap_or_else(|_| (address, 0).into());
@@ -33,6 +36,10 @@ impl Run<'_> {
 
     /// Waits for a caller on those of the ports that are free.
     pub(super) async fn listen(&mut self, address: IpAddr, ports: &[u16]) {
+        let limits = &self.terms.limits;
+        if let Err(denial) = limits.bind(address).and_then(|()| ports.iter().try_for_each(|&port| limits.port(port))) {
+            return self.send(whole_run("listen", denial.to_string())).await;
+        }
         let listeners = reach::listen(address, ports).await;
         let ports = listeners.iter().filter_map(|listener| Some(listener.local_addr().ok()?.port())).collect();
         for listener in listeners {

@@ -107,7 +107,8 @@ impl Run<'_> {
         }
     }
 
-    fn unreachable(&self, host: usize, reason: String) -> RunError {
+    /// An agent that is gone, or does not do what every run begins with.
+    pub(super) fn unreachable(&self, host: usize, reason: String) -> RunError {
         RunError::Network { host: self.settings.plan.hosts[host].name.clone(), reason }
     }
 }

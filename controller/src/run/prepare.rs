@@ -29,7 +29,7 @@ impl Run<'_> {
             match self.next(Heed::Drain).await {
                 Next::Tick => {}
                 Next::Drain => return Err(RunError::Interrupted),
-                Next::From(number, FromAgent::Lost(reason)) => return Err(self.not_ready(number, reason)),
+                Next::From(number, FromAgent::Lost(reason)) => return Err(self.unreachable(number, reason)),
                 Next::From(number, FromAgent::Banned(since)) => return Err(self.banned(number, since)),
                 Next::From(number, FromAgent::Event(event)) => {
                     let host = self.settings.plan.hosts[number].name.clone();

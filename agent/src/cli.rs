@@ -20,7 +20,7 @@ use crate::child::{exec, keeper};
 use crate::enrolment::EnrolmentService;
 use crate::limits::{LimitsError, LimitsSource};
 use crate::renewal::RenewalService;
-use crate::service::AgentService;
+use crate::service::{AgentService, Credentials};
 use crate::{accept, doctor, host};
 
 /// The contract's exit code for a command line or a file of limits that is wrong.
@@ -158,7 +158,7 @@ async fn child(state: PathBuf, otlp: Option<String>) -> Result<(), BoxError> {
         controller_gone.cancel();
     });
     let doors = Arc::new(Doors::of(&identity)?);
-    let agent = AgentService::new(state, None, LimitsSource::OwnUser, shutdown.drain.clone());
+    let agent = AgentService::new(state, Credentials::Given(identity), LimitsSource::OwnUser, shutdown.drain.clone());
     accept::serve(listener, doors, Services { agent, renewal: None, enrolment: None }, shutdown.drain).await?;
     telemetry.stop();
     Ok(())
@@ -191,7 +191,7 @@ async fn serve(
     };
     say(&format!("rpycbench-agent listens on {}, {enrolled}", listener.local_addr()?))?;
     let services = Services {
-        agent: AgentService::new(folder, Some(state.clone()), limits, shutdown.drain.clone()),
+        agent: AgentService::new(folder, Credentials::Kept(state.clone()), limits, shutdown.drain.clone()),
         renewal: Some(RenewalService::new(state.clone(), doors.clone())),
         enrolment: Some(EnrolmentService::new(state, doors.clone())),
     };

@@ -26,8 +26,9 @@ impl EnrolmentService {
 #[tonic::async_trait]
 impl Enrolment for EnrolmentService {
     async fn begin(&self, request: Request<pb::BeginRequest>) -> Result<Response<pb::BeginReply>, Status> {
-        let pb::BeginRequest { secret, controllers_authority } = request.into_inner();
-        let (agent, certificate_request) = self.state.begin(&secret, &controllers_authority).map_err(status)?;
+        let pb::BeginRequest { secret, controllers_authority, agents_authority } = request.into_inner();
+        let begun = self.state.begin(&secret, &controllers_authority, &agents_authority);
+        let (agent, certificate_request) = begun.map_err(status)?;
         Ok(Response::new(pb::BeginReply { agent, certificate_request }))
     }
 
@@ -46,7 +47,9 @@ fn status(refusal: EnrolRefusal) -> Status {
         EnrolRefusal::NoCode | EnrolRefusal::Expired | EnrolRefusal::NotUnderWay | EnrolRefusal::Overtaken => {
             Status::failed_precondition(text)
         }
-        EnrolRefusal::Wrong { .. } | EnrolRefusal::NotMine { .. } => Status::permission_denied(text),
+        EnrolRefusal::Wrong { .. } | EnrolRefusal::NotMine { .. } | EnrolRefusal::Stranger(_) => {
+            Status::permission_denied(text)
+        }
         EnrolRefusal::Certificates(_) => Status::invalid_argument(text),
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
+use rpycbench_certs::Identity;
 use rpycbench_certs::enrol::AgentState;
 use rpycbench_proto::message::{CertificateState, HostFacts};
 use rpycbench_proto::{Command, PROTOCOL, pb};
@@ -24,11 +25,32 @@ use crate::{host, run};
 /// Events on their way to the controller. A controller that does not read holds up the reports, never the load.
 const EVENT_QUEUE: usize = 16;
 
+/// What an agent proves itself with.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// Given by the controller that has started it.
+    Given(Identity),
+    /// Its own, once it is enrolled.
+    Kept(Arc<AgentState>),
+}
+
+impl Credentials {
+    fn identity(&self) -> Result<Identity, Status> {
+        match self {
+            Self::Given(identity) => Ok(identity.clone()),
+            Self::Kept(state) => {
+                let kept = state.identity().map_err(|error| Status::failed_precondition(error.to_string()))?;
+                kept.ok_or_else(|| Status::failed_precondition("this agent is not enrolled any more"))
+            }
+        }
+    }
+}
+
 /// The gRPC service of one agent.
 #[derive(Clone, Debug)]
 pub struct AgentService {
     state: PathBuf,
-    enrolled: Option<Arc<AgentState>>,
+    credentials: Credentials,
     limits: Arc<LimitsSource>,
     facts: Arc<HostFacts>,
     stop: CancellationToken,
@@ -36,20 +58,15 @@ pub struct AgentService {
 }
 
 impl AgentService {
-    /// An idle agent that keeps its environments in `state` and ends its run at `stop`. `enrolled` is where its identity is
-    /// kept, if it has one of its own.
-    pub fn new(
-        state: PathBuf,
-        enrolled: Option<Arc<AgentState>>,
-        limits: LimitsSource,
-        stop: CancellationToken,
-    ) -> Self {
+    /// An idle agent that keeps its environments in `state` and ends its run at `stop`.
+    pub fn new(state: PathBuf, credentials: Credentials, limits: LimitsSource, stop: CancellationToken) -> Self {
         let (limits, facts) = (Arc::new(limits), Arc::new(host::facts()));
-        Self { state, enrolled, limits, facts, stop, holder: Holder::default() }
+        Self { state, credentials, limits, facts, stop, holder: Holder::default() }
     }
 
     fn certificate(&self) -> Option<CertificateState> {
-        let validity = match self.enrolled.as_ref()?.validity() {
+        let Credentials::Kept(state) = &self.credentials else { return None };
+        let validity = match state.validity() {
             Ok(validity) => validity?,
             Err(error) => {
                 // Those in use are in memory; that they cannot be read again is for the agent's administrator.
@@ -88,6 +105,7 @@ impl pb::agent_server::Agent for AgentService {
     async fn run(&self, request: Request<Streaming<pb::Command>>) -> Result<Response<Self::RunStream>, Status> {
         let peer = request.remote_addr().map_or_else(|| "an unknown peer".to_owned(), |peer| peer.to_string());
         let limits = self.limits.read().map_err(|error| Status::failed_precondition(error.to_string()))?;
+        let identity = self.credentials.identity()?;
         let hold = self
             .holder
             .take(peer.clone())
@@ -102,7 +120,7 @@ impl pb::agent_server::Agent for AgentService {
                 .map_err(|status| status.message().to_owned())
                 .and_then(|command| Command::try_from(command).map_err(|error| error.to_string()))
         });
-        let terms = Terms { state: self.state.clone(), limits: Arc::new(limits) };
+        let terms = Terms { state: self.state.clone(), limits: Arc::new(limits), identity };
         let stop = self.stop.clone();
         let running = async move {
             if let Err(error) = run::run(terms, &hold, commands, events, stop).await {

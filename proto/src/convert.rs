@@ -12,9 +12,13 @@ use rpycbench_measure::{
 };
 
 use crate::message::{
-    CellName, CertificateState, Command, Driven, Event, Exit, Failure, HostFacts, Link, Open, Pinned, PythonFacts,
+    CellName, CertificateState, Command, Consent, Driven, Event, Exit, Failure, HostFacts, Link, Nonce, Open, Pinned,
+    PythonFacts,
 };
 use crate::pb;
+
+/// A UUID has 36.
+const MAX_RUN_ID: usize = 64;
 
 /// A message of the other side that makes no sense.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -50,6 +54,21 @@ fn ports(field: &'static str, values: Vec<u32>) -> Result<Vec<u16>, InvalidMessa
     values.into_iter().map(|value| port(field, value)).collect()
 }
 
+fn nonce(field: &'static str, bytes: Vec<u8>) -> Result<Nonce, InvalidMessage> {
+    let length = bytes.len();
+    bytes.try_into().map_err(|_| InvalidMessage::new(field, format!("has {length} bytes")))
+}
+
+/// A run's name goes into logs, file names and what agents sign.
+fn run_id(text: String) -> Result<String, InvalidMessage> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if text.is_empty() || text.len() > MAX_RUN_ID || !text.bytes().all(allowed) {
+        let rule = format!("has 1 to {MAX_RUN_ID} of a-z, A-Z, 0-9 and \"-\", found {text:?}");
+        return Err(InvalidMessage::new("open.run_id", rule));
+    }
+    Ok(text)
+}
+
 fn widened(ports: Vec<u16>) -> Vec<u32> {
     ports.into_iter().map(u32::from).collect()
 }
@@ -67,15 +86,19 @@ impl From<Command> for pb::Command {
             Command::Prepare { stacks } => Kind::Prepare(pb::Prepare {
                 stacks: stacks.into_iter().map(|stack| pb::Stack::from(stack).into()).collect(),
             }),
-            Command::Echo { address } => Kind::Echo(pb::Echo { address: address.to_string() }),
-            Command::Ping { target, count } => {
-                Kind::Ping(pb::Ping { address: target.ip().to_string(), port: target.port().into(), count })
+            Command::Echo { address, nonce } => {
+                Kind::Echo(pb::Echo { address: address.to_string(), nonce: nonce.into() })
             }
-            Command::Listen { address, ports } => {
-                Kind::Listen(pb::Listen { address: address.to_string(), ports: widened(ports) })
+            Command::Ping { target, count, consent } => {
+                let (address, port) = (target.ip().to_string(), target.port().into());
+                Kind::Ping(pb::Ping { address, port, count, consent: consent.map(Into::into) })
             }
-            Command::Reach { address, ports } => {
-                Kind::Reach(pb::Reach { address: address.to_string(), ports: widened(ports) })
+            Command::Listen { address, ports, nonce } => {
+                Kind::Listen(pb::Listen { address: address.to_string(), ports: widened(ports), nonce: nonce.into() })
+            }
+            Command::Reach { address, ports, consent } => {
+                let (address, ports) = (address.to_string(), widened(ports));
+                Kind::Reach(pb::Reach { address, ports, consent: consent.map(Into::into) })
             }
             Command::Serve { cell, server, address, placement, name } => Kind::Serve(pb::Serve {
                 cell,
@@ -91,8 +114,10 @@ impl From<Command> for pb::Command {
                 placement: pb::Placement::from(placement).into(),
                 name: Some(name.into()),
             }),
-            Command::Drive { cell, target } => {
-                Kind::Drive(pb::Drive { cell, address: target.ip().to_string(), port: target.port().into() })
+            Command::Agree { cell, nonce } => Kind::Agree(pb::Agree { cell, nonce: nonce.into() }),
+            Command::Drive { cell, target, consent } => {
+                let (address, port) = (target.ip().to_string(), target.port().into());
+                Kind::Drive(pb::Drive { cell, address, port, consent: consent.map(Into::into) })
             }
             Command::Stop { cell } => Kind::Stop(pb::Stop { cell }),
         };
@@ -107,23 +132,30 @@ impl TryFrom<pb::Command> for Command {
         use pb::command::Kind;
         Ok(match command.kind.ok_or_else(|| missing("command.kind"))? {
             Kind::Open(pb::Open { protocol, run_id, study, controller, expected_ns }) => {
-                let expected = Duration::from_nanos(expected_ns);
+                let (run_id, expected) = (self::run_id(run_id)?, Duration::from_nanos(expected_ns));
                 Self::Open(Open { protocol, run_id, study, controller, expected })
             }
             Kind::Prepare(prepare) => {
                 Self::Prepare { stacks: prepare.stacks.into_iter().map(stack).collect::<Result<_, _>>()? }
             }
-            Kind::Echo(echo) => Self::Echo { address: address("echo.address", &echo.address)? },
+            Kind::Echo(echo) => {
+                Self::Echo { address: address("echo.address", &echo.address)?, nonce: nonce("echo.nonce", echo.nonce)? }
+            }
             Kind::Ping(ping) => Self::Ping {
                 target: SocketAddr::new(address("ping.address", &ping.address)?, port("ping.port", ping.port)?),
                 count: ping.count,
+                consent: ping.consent.map(Into::into),
             },
-            Kind::Listen(pb::Listen { address: on, ports: list }) => {
-                Self::Listen { address: address("listen.address", &on)?, ports: ports("listen.ports", list)? }
-            }
-            Kind::Reach(pb::Reach { address: at, ports: list }) => {
-                Self::Reach { address: address("reach.address", &at)?, ports: ports("reach.ports", list)? }
-            }
+            Kind::Listen(listen) => Self::Listen {
+                address: address("listen.address", &listen.address)?,
+                ports: ports("listen.ports", listen.ports)?,
+                nonce: nonce("listen.nonce", listen.nonce)?,
+            },
+            Kind::Reach(reach) => Self::Reach {
+                address: address("reach.address", &reach.address)?,
+                ports: ports("reach.ports", reach.ports)?,
+                consent: reach.consent.map(Into::into),
+            },
             Kind::Serve(serve) => Self::Serve {
                 cell: serve.cell,
                 server: serve.server.ok_or_else(|| missing("serve.server"))?.try_into()?,
@@ -138,9 +170,11 @@ impl TryFrom<pb::Command> for Command {
                 placement: placement(arm.placement)?,
                 name: arm.name.unwrap_or_default().into(),
             },
+            Kind::Agree(agree) => Self::Agree { cell: agree.cell, nonce: nonce("agree.nonce", agree.nonce)? },
             Kind::Drive(drive) => Self::Drive {
                 cell: drive.cell,
                 target: SocketAddr::new(address("drive.address", &drive.address)?, port("drive.port", drive.port)?),
+                consent: drive.consent.map(Into::into),
             },
             Kind::Stop(pb::Stop { cell }) => Self::Stop { cell },
         })
@@ -153,13 +187,14 @@ impl From<Event> for pb::Event {
     fn from(event: Event) -> Self {
         use pb::event::Kind;
         let kind = match event {
-            Event::Opened { epoch_ns } => Kind::Opened(pb::Opened { epoch_ns }),
+            Event::Opened { epoch_ns, nonce } => Kind::Opened(pb::Opened { epoch_ns, nonce: nonce.into() }),
             Event::Preparing { what, done, total } => Kind::Preparing(pb::Preparing { what, done, total }),
             Event::Prepared(facts) => Kind::Prepared(facts.into()),
-            Event::Echoing { address, link } => Kind::Echoing(pb::Echoing {
+            Event::Echoing { address, link, consent } => Kind::Echoing(pb::Echoing {
                 address: address.ip().to_string(),
                 port: address.port().into(),
                 link: Some(link.into()),
+                consent: Some(consent.into()),
             }),
             Event::Pinged { target, round_trip_ns, lost, link } => Kind::Pinged(pb::Pinged {
                 address: target.ip().to_string(),
@@ -168,9 +203,11 @@ impl From<Event> for pb::Event {
                 lost,
                 link: Some(link.into()),
             }),
-            Event::Listening { address, ports } => {
-                Kind::Listening(pb::Listening { address: address.to_string(), ports: widened(ports) })
-            }
+            Event::Listening { address, ports, consent } => Kind::Listening(pb::Listening {
+                address: address.to_string(),
+                ports: widened(ports),
+                consent: Some(consent.into()),
+            }),
             Event::Reached => Kind::Reached(pb::Reached {}),
             Event::Serving { cell, address, pinned, startup_ns } => Kind::Serving(pb::Serving {
                 cell,
@@ -179,7 +216,10 @@ impl From<Event> for pb::Event {
                 pinned: Some(pinned.into()),
                 startup_ns,
             }),
-            Event::Armed { cell, pinned } => Kind::Armed(pb::Armed { cell, pinned: Some(pinned.into()) }),
+            Event::Armed { cell, pinned, nonce } => {
+                Kind::Armed(pb::Armed { cell, pinned: Some(pinned.into()), nonce: nonce.into() })
+            }
+            Event::Agreed { cell, consent } => Kind::Agreed(pb::Agreed { cell, consent: Some(consent.into()) }),
             Event::Progress { cell, done, failed, histogram } => Kind::Progress(pb::Progress {
                 cell,
                 done,
@@ -216,7 +256,9 @@ impl TryFrom<pb::Event> for Event {
     fn try_from(event: pb::Event) -> Result<Self, InvalidMessage> {
         use pb::event::Kind;
         Ok(match event.kind.ok_or_else(|| missing("event.kind"))? {
-            Kind::Opened(pb::Opened { epoch_ns }) => Self::Opened { epoch_ns },
+            Kind::Opened(opened) => {
+                Self::Opened { epoch_ns: opened.epoch_ns, nonce: nonce("opened.nonce", opened.nonce)? }
+            }
             Kind::Preparing(pb::Preparing { what, done, total }) => Self::Preparing { what, done, total },
             Kind::Prepared(facts) => Self::Prepared(facts.into()),
             Kind::Echoing(echoing) => Self::Echoing {
@@ -225,6 +267,7 @@ impl TryFrom<pb::Event> for Event {
                     port("echoing.port", echoing.port)?,
                 ),
                 link: echoing.link.unwrap_or_default().into(),
+                consent: echoing.consent.ok_or_else(|| missing("echoing.consent"))?.into(),
             },
             Kind::Pinged(pinged) => Self::Pinged {
                 target: SocketAddr::new(address("pinged.address", &pinged.address)?, port("pinged.port", pinged.port)?),
@@ -232,9 +275,11 @@ impl TryFrom<pb::Event> for Event {
                 lost: pinged.lost,
                 link: pinged.link.unwrap_or_default().into(),
             },
-            Kind::Listening(pb::Listening { address: on, ports: list }) => {
-                Self::Listening { address: address("listening.address", &on)?, ports: ports("listening.ports", list)? }
-            }
+            Kind::Listening(listening) => Self::Listening {
+                address: address("listening.address", &listening.address)?,
+                ports: ports("listening.ports", listening.ports)?,
+                consent: listening.consent.ok_or_else(|| missing("listening.consent"))?.into(),
+            },
             Kind::Reached(pb::Reached {}) => Self::Reached,
             Kind::Serving(serving) => Self::Serving {
                 cell: serving.cell,
@@ -245,7 +290,15 @@ impl TryFrom<pb::Event> for Event {
                 pinned: serving.pinned.unwrap_or_default().into(),
                 startup_ns: serving.startup_ns,
             },
-            Kind::Armed(armed) => Self::Armed { cell: armed.cell, pinned: armed.pinned.unwrap_or_default().into() },
+            Kind::Armed(armed) => Self::Armed {
+                cell: armed.cell,
+                pinned: armed.pinned.unwrap_or_default().into(),
+                nonce: nonce("armed.nonce", armed.nonce)?,
+            },
+            Kind::Agreed(agreed) => Self::Agreed {
+                cell: agreed.cell,
+                consent: agreed.consent.ok_or_else(|| missing("agreed.consent"))?.into(),
+            },
             Kind::Progress(progress) => Self::Progress {
                 cell: progress.cell,
                 done: progress.done,
@@ -555,6 +608,18 @@ impl From<CellName> for pb::CellName {
 impl From<pb::CellName> for CellName {
     fn from(pb::CellName { topology, server, workload, block }: pb::CellName) -> Self {
         Self { topology, server, workload, block }
+    }
+}
+
+impl From<Consent> for pb::Consent {
+    fn from(Consent { certificate, signature }: Consent) -> Self {
+        Self { certificate, signature }
+    }
+}
+
+impl From<pb::Consent> for Consent {
+    fn from(pb::Consent { certificate, signature }: pb::Consent) -> Self {
+        Self { certificate, signature }
     }
 }
 

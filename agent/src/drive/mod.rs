@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rpycbench_measure::{Placement, Stack, Workload};
 use rpycbench_process::metrics;
-use rpycbench_proto::message::{CellId, CellName, Driven, Event, Exit, Failure};
+use rpycbench_proto::message::{CellId, CellName, Driven, Event, Exit, Failure, Nonce};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -44,6 +44,8 @@ pub struct Drive {
     pub name: CellName,
     /// What the host's administrator allows.
     pub limits: Arc<Limits>,
+    /// For who consents to be driven at.
+    pub nonce: Nonce,
 }
 
 type Bad = (&'static str, String);
@@ -70,7 +72,7 @@ pub async fn drive(
             let mut recording = timeout(ARM_LIMIT, arm(&mut child, &order))
                 .await
                 .map_err(|_| ("arm driver", format!("not ready after {ARM_LIMIT:?}")))??;
-            send(&events, Event::Armed { cell: order.cell, pinned }).await;
+            send(&events, Event::Armed { cell: order.cell, pinned, nonce: order.nonce }).await;
             // Without a target the cell is over before it began.
             let Ok(target) = target.await else { return Ok(()) };
             let watched = watch(&mut child, &order, target, &mut recording, &events).await;

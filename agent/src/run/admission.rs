@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rpycbench_proto::message::{CellId, Event, Failure};
+use rpycbench_proto::message::CellId;
 use tokio::time::Instant;
 
 use super::Run;
@@ -21,7 +21,6 @@ impl Run<'_> {
     /// Says that a role of a cell is not to be played here. Nothing was started for it.
     pub(super) async fn deny(&self, cell: CellId, phase: &str, denial: &Denial) {
         tracing::warn!(target: "audit", cell, %denial, "denied");
-        let (phase, reason) = (phase.to_owned(), denial.to_string());
-        self.send(Event::Failed(Failure { cell: Some(cell), phase, reason, exit: None })).await;
+        self.fail(cell, phase, denial.to_string()).await;
     }
 }

@@ -1,13 +1,15 @@
 //! The agent's side of a run: the state machine drawn in `agent.proto`, and the only `select!`.
 
 mod admission;
+mod consent;
 mod network;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use rpycbench_certs::Identity;
 use rpycbench_proto::message::{CellId, Event, Exit, Failure, Open};
 use rpycbench_proto::{Command, PROTOCOL};
 use tokio::sync::{mpsc, oneshot};
@@ -15,6 +17,8 @@ use tokio::task::JoinSet;
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
+
+use consent::{Armed, Words};
 
 use crate::clock;
 use crate::drive::{self, Drive};
@@ -53,6 +57,8 @@ pub(crate) struct Terms {
     pub(crate) state: PathBuf,
     /// What the host's administrator allows.
     pub(crate) limits: Arc<Limits>,
+    /// What the agent signs with, and whose consent it believes.
+    pub(crate) identity: Identity,
 }
 
 /// Follows the controller's commands until it closes the stream, the stream breaks or `stop`; then every process that the
@@ -76,7 +82,8 @@ pub(crate) async fn run(
         cells: HashMap::new(),
         tasks: JoinSet::new(),
         background: JoinSet::new(),
-        opened: false,
+        opened: None,
+        words: Words::new(),
         hold,
     };
     let outcome = loop {
@@ -113,7 +120,9 @@ struct Run<'a> {
     tasks: JoinSet<Ended>,
     /// What answers other hosts; it ends with the run.
     background: JoinSet<()>,
-    opened: bool,
+    /// The run's name, once opened.
+    opened: Option<String>,
+    words: Words,
     hold: &'a Hold,
 }
 
@@ -121,7 +130,9 @@ struct Run<'a> {
 #[derive(Default)]
 struct Cell {
     stop: CancellationToken,
-    target: Option<oneshot::Sender<SocketAddr>>,
+    /// Where its server answers, once it does.
+    serving: Arc<OnceLock<SocketAddr>>,
+    armed: Option<Armed>,
     /// Roles that have not ended.
     running: u32,
     server: Option<Exit>,
@@ -147,12 +158,12 @@ impl Run<'_> {
             }
             Command::Open(open) => {
                 self.terms.limits.run(open.expected)?;
-                self.opened = true;
+                self.opened = Some(open.run_id.clone());
                 self.hold.enter(open);
                 let epoch_ns = clock::raw_ns().map_err(RunError::Clock)?;
-                self.send(Event::Opened { epoch_ns }).await;
+                self.send(Event::Opened { epoch_ns, nonce: self.words.nonce }).await;
             }
-            other if !self.opened => return Err(RunError::Unexpected(format!("{other:?} before open"))),
+            other if self.opened.is_none() => return Err(RunError::Unexpected(format!("{other:?} before open"))),
             Command::Prepare { stacks } => {
                 let (state, events) = (self.terms.state.clone(), self.events.clone());
                 let span = tracing::info_span!(target: "rpycbench", "prepare");
@@ -165,41 +176,44 @@ impl Run<'_> {
                 };
                 self.tasks.spawn(preparing.instrument(span));
             }
-            Command::Echo { address } => self.echo(address).await,
-            Command::Ping { target, count } => self.ping(target, count),
-            Command::Listen { address, ports } => self.listen(address, &ports).await,
-            Command::Reach { address, ports } => self.reach(address, ports),
+            Command::Echo { address, nonce } => self.echo(address, &nonce).await,
+            Command::Ping { target, count, consent } => self.ping(target, count, consent).await,
+            Command::Listen { address, ports, nonce } => self.listen(address, &ports, &nonce).await,
+            Command::Reach { address, ports, consent } => self.reach(address, ports, consent).await,
+            Command::Agree { cell, nonce } => self.agree(cell, &nonce).await,
             Command::Serve { cell, server, address, placement, name } => {
                 if let Err(denial) = self.terms.limits.server(&server, address) {
-                    return Ok(self.deny(cell, "serve", &denial).await);
+                    self.deny(cell, "serve", &denial).await;
+                    return Ok(());
                 }
                 let environment = self.environment("serve")?;
                 let stop = self.enter(cell);
-                let serving =
-                    serve::serve(Serve { cell, server, address, placement }, environment, stop, self.events.clone());
+                let up = self.cells.entry(cell).or_default().serving.clone();
+                let order = Serve { cell, server, address, placement, up };
+                let serving = serve::serve(order, environment, stop, self.events.clone());
                 let span = tracing::info_span!(target: "rpycbench", "serve", cell = %name);
                 self.tasks.spawn(async move { Ended::Server(cell, serving.await) }.instrument(span));
             }
             Command::Arm { cell, stack, workload, placement, name } => {
                 if let Err(denial) = self.terms.limits.workload(&workload) {
-                    return Ok(self.deny(cell, "drive", &denial).await);
+                    self.deny(cell, "drive", &denial).await;
+                    return Ok(());
                 }
                 let environment = self.environment("arm")?;
                 let (target, given) = oneshot::channel();
                 let stop = self.enter(cell);
                 let span = tracing::info_span!(target: "rpycbench", "drive", cell = %name);
-                let limits = self.terms.limits.clone();
-                let order = Drive { cell, stack, workload, placement, name, limits };
+                let (limits, armed) = (self.terms.limits.clone(), Armed::new(target));
+                let order = Drive { cell, stack, workload, placement, name, limits, nonce: armed.nonce };
                 let driving = drive::drive(order, environment, given, stop, self.events.clone());
                 self.tasks.spawn(async move { Ended::Driver(cell, driving.await) }.instrument(span));
-                self.cells.entry(cell).or_default().target = Some(target);
+                self.cells.entry(cell).or_default().armed = Some(armed);
             }
-            Command::Drive { cell, target } => {
-                let waiting = self.cells.get_mut(&cell).and_then(|cell| cell.target.take());
-                let waiting = waiting
-                    .ok_or_else(|| RunError::Unexpected(format!("drive for cell {cell}, which is not armed")))?;
-                // Refused where the driver has just failed, which it reports itself.
-                let _ = waiting.send(target);
+            Command::Drive { cell, target, consent } => {
+                let armed = self.cells.get_mut(&cell).and_then(|cell| cell.armed.take());
+                let armed =
+                    armed.ok_or_else(|| RunError::Unexpected(format!("drive for cell {cell}, which is not armed")))?;
+                self.let_go(cell, armed, target, consent).await;
             }
             Command::Stop { cell } => {
                 let entered = self.cells.entry(cell).or_default();

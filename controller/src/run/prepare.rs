@@ -34,7 +34,10 @@ impl Run<'_> {
                 Next::From(number, FromAgent::Event(event)) => {
                     let host = self.settings.plan.hosts[number].name.clone();
                     match *event {
-                        Event::Opened { epoch_ns } => record::epoch(&mut self.manifest, &host, epoch_ns),
+                        Event::Opened { epoch_ns, nonce } => {
+                            self.nonces.insert(number, nonce);
+                            record::epoch(&mut self.manifest, &host, epoch_ns);
+                        }
                         Event::Preparing { what, done, total } => {
                             self.reporter.tell(&RunEvent::Preparing { host, what, done, total });
                         }

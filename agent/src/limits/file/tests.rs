@@ -65,7 +65,7 @@ fn a_mistake_is_one_line_with_its_place_what_was_found_and_what_is_allowed() {
         ("drive_at_others = \"10.0.0.0/8\"", "1:19: "),
         ("max_clients = 1\nmax_clients = 2", "2:1: duplicate key"),
         ("max_clients", "1:12: "),
-        ("\u{0}", "1:1: "),
+        ("\u{0}", "1:2: "),
     ] {
         let said = mistake(text);
         assert!(said.starts_with(&format!("limits.toml:{wanted}")) && said.lines().count() == 1, "{text:?}: {said}");

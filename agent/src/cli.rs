@@ -181,6 +181,11 @@ async fn serve(
     let listener = TcpListener::bind(listen)
         .await
         .map_err(|error| format!("cannot listen on {listen}: {error}; name an address of this host in --listen"))?;
+    if listen.ip().is_unspecified() {
+        tracing::warn!(
+            "listening on every address of this host, also those of networks that have no business with it: name one in --listen"
+        );
+    }
     let doors = Arc::new(Doors::from_state(&state)?);
     let enrolled = match state.validity()? {
         None => "not enrolled yet: see `rpycbench-agent enrol-code`",

@@ -8,6 +8,7 @@
 //!    reads.
 
 pub mod accept;
+pub mod audit;
 pub mod child;
 pub mod cli;
 mod clock;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use rpycbench_certs::Identity;
@@ -17,13 +17,17 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument;
 
-use crate::holder::Holder;
+use crate::audit::Peer;
+use crate::holder::{Hold, Holder};
 use crate::limits::LimitsSource;
 use crate::run::{RunError, Terms};
 use crate::{host, run};
 
 /// Events on their way to the controller. A controller that does not read holds up the reports, never the load.
 const EVENT_QUEUE: usize = 16;
+
+/// Whoever takes the agent says what for with the same breath.
+const FIRST_COMMAND: Duration = Duration::from_secs(10);
 
 /// What an agent proves itself with.
 #[derive(Clone, Debug)]
@@ -62,6 +66,16 @@ impl AgentService {
     pub fn new(state: PathBuf, credentials: Credentials, limits: LimitsSource, stop: CancellationToken) -> Self {
         let (limits, facts) = (Arc::new(limits), Arc::new(host::facts()));
         Self { state, credentials, limits, facts, stop, holder: Holder::default() }
+    }
+
+    /// Takes the agent for a run, with what that may do.
+    fn admit(&self, peer: &Peer) -> Result<(Hold, Terms), Status> {
+        let limits = self.limits.read().map_err(|error| Status::failed_precondition(error.to_string()))?;
+        let identity = self.credentials.identity()?;
+        let taken = self.holder.take(peer.to_string());
+        let hold = taken
+            .map_err(|by| Status::resource_exhausted(format!("it is busy with {by}; run again when it is free")))?;
+        Ok((hold, Terms { state: self.state.clone(), limits: Arc::new(limits), identity }))
     }
 
     fn certificate(&self) -> Option<CertificateState> {
@@ -103,28 +117,37 @@ impl pb::agent_server::Agent for AgentService {
     type RunStream = Pin<Box<dyn Stream<Item = Result<pb::Event, Status>> + Send>>;
 
     async fn run(&self, request: Request<Streaming<pb::Command>>) -> Result<Response<Self::RunStream>, Status> {
-        let peer = request.remote_addr().map_or_else(|| "an unknown peer".to_owned(), |peer| peer.to_string());
-        let limits = self.limits.read().map_err(|error| Status::failed_precondition(error.to_string()))?;
-        let identity = self.credentials.identity()?;
-        let hold = self
-            .holder
-            .take(peer.clone())
-            .map_err(|by| Status::resource_exhausted(format!("it is busy with {by}; run again when it is free")))?;
+        let peer = Peer::of(&request);
+        let (hold, terms) = self.admit(&peer).inspect_err(|refusal| {
+            let reason = refusal.message();
+            tracing::warn!(target: "audit", %peer, identity = peer.identity(), reason, "run refused");
+        })?;
         let span = tracing::info_span!(target: "rpycbench", "agent run", %peer);
         rpycbench_process::propagate::adopt(&span, request.metadata());
 
         let (events, outgoing) = mpsc::channel(EVENT_QUEUE);
         let (failure, failed) = mpsc::channel::<Status>(1);
-        let commands = request.into_inner().map(|command| {
+        let mut commands = request.into_inner().map(|command| {
             command
                 .map_err(|status| status.message().to_owned())
                 .and_then(|command| Command::try_from(command).map_err(|error| error.to_string()))
         });
-        let terms = Terms { state: self.state.clone(), limits: Arc::new(limits), identity };
         let stop = self.stop.clone();
         let running = async move {
-            if let Err(error) = run::run(terms, &hold, commands, events, stop).await {
-                tracing::warn!(%error, "the run ended");
+            let identity = peer.identity();
+            tracing::info!(target: "audit", %peer, identity, "run opened");
+            let outcome = match stop.run_until_cancelled(tokio::time::timeout(FIRST_COMMAND, commands.next())).await {
+                // The agent ends.
+                None => Ok(()),
+                Some(Err(_)) => Err(RunError::Silent(FIRST_COMMAND)),
+                Some(Ok(first)) => {
+                    let commands = tokio_stream::iter(first).chain(commands);
+                    run::run(terms, &hold, commands, events, stop).await
+                }
+            };
+            let why = outcome.as_ref().map_or_else(ToString::to_string, |()| "in order".to_owned());
+            tracing::info!(target: "audit", %peer, identity, why, "run closed");
+            if let Err(error) = outcome {
                 let status = match &error {
                     RunError::Denied(_) => Status::permission_denied(error.to_string()),
                     _ => Status::failed_precondition(error.to_string()),

@@ -93,3 +93,14 @@ async fn a_second_run_is_told_who_has_the_agent_and_may_come_when_the_first_has_
     while events.message().await.expect("an orderly end").is_some() {}
     open(&mut client, open_command(PROTOCOL)).await.expect("the agent is free again");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_the_agent_and_says_nothing_has_to_give_it_back() {
+    let sandbox = Sandbox::new();
+    let (agent, mut client) = agent_and_client(&sandbox).await;
+    let mut silent = client.run(tokio_stream::pending::<Command>()).await.expect("the stream opens").into_inner();
+    let refusal = silent.message().await.expect_err("no event");
+    assert!(refusal.message().contains("no command within 10s"), "{refusal:?}");
+    open(&mut client, open_command(PROTOCOL)).await.expect("the agent is free again");
+    assert!(agent.log().contains("audit: run closed"), "{}", agent.log());
+}

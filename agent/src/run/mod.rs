@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use rpycbench_certs::Identity;
 use rpycbench_proto::message::{CellId, Event, Exit, Failure, Open};
@@ -37,6 +38,9 @@ pub enum RunError {
         /// The controller's.
         theirs: u32,
     },
+    /// Nobody may have the agent without saying what for.
+    #[error("no command within {0:?}: the agent is free again")]
+    Silent(Duration),
     /// A command came in a state where it makes no sense.
     #[error("unexpected command: {0}")]
     Unexpected(String),

@@ -2,8 +2,15 @@
 //!
 //! One port, two doors. Behind the first is the agent, for controllers of the authority that enrolled it. Behind the second
 //! is enrolment alone, for a client that asks for it by its server name; it has no key but the code.
+//!
+//! Whoever knocks is a stranger until the handshake is over. What a stranger can make the agent hold is bounded: connections,
+//! time, and behind the second door the size and number of what it may say.
+
+mod connection;
+mod gate;
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -17,10 +24,12 @@ use tokio::sync::mpsc;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::server::Acceptor;
-use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
+
+use connection::Connection;
+use gate::{Gate, Place};
 
 use crate::enrolment::EnrolmentService;
 use crate::renewal::RenewalService;
@@ -28,6 +37,20 @@ use crate::service::AgentService;
 
 /// A peer that has not finished its handshake by then is not a controller.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
+/// Strangers at the same time: those who shake hands, and those behind the door of enrolment.
+const STRANGERS: usize = 128;
+/// Of them, from one address: nobody keeps others out alone.
+const STRANGERS_FROM_ONE: usize = 32;
+/// Controllers at the same time: one has the agent, others ask how it is.
+const CONTROLLERS: usize = 64;
+/// An enrolment is two questions.
+const ENROLMENT_LIMIT: Duration = Duration::from_secs(30);
+/// The largest command or request, two certificates, has some kilobytes.
+const MESSAGE_BYTES: usize = 64 * 1024;
+/// gRPC sends a few hundred bytes of headers.
+const HEADER_BYTES: u32 = 16 * 1024;
+/// Streams that were opened and reset before they were looked at: more of them, and the connection is closed.
+const RESET_STREAMS: usize = 20;
 /// Connections that have shaken hands and wait to be served; a controller opens one.
 const ACCEPTED_QUEUE: usize = 8;
 /// More than a controller ever opens, few enough that a peer cannot make the agent hold many.
@@ -88,7 +111,16 @@ pub struct Services {
     pub enrolment: Option<EnrolmentService>,
 }
 
-type Accepted = mpsc::Sender<io::Result<TlsStream<TcpStream>>>;
+type Accepted = mpsc::Sender<io::Result<Connection>>;
+
+/// Where a connection may go.
+#[derive(Clone)]
+struct Hall {
+    doors: Arc<Doors>,
+    agent: Accepted,
+    enrolment: Accepted,
+    controllers: Gate,
+}
 
 /// Serves until `stop`, and then until no process of a run is left.
 ///
@@ -103,21 +135,15 @@ pub async fn serve(
     let Services { agent, renewal, enrolment } = services;
     let (to_agent, agent_connections) = mpsc::channel(ACCEPTED_QUEUE);
     let (to_enrolment, enrolment_connections) = mpsc::channel(ACCEPTED_QUEUE);
-    let accepting = tokio::spawn(async move {
-        loop {
-            match listener.accept().await {
-                Ok((socket, _)) => {
-                    drop(tokio::spawn(shake_hands(socket, doors.clone(), to_agent.clone(), to_enrolment.clone())));
-                }
-                // Out of file descriptors, mostly: the listener itself is sound.
-                Err(error) => tracing::warn!(%error, "cannot accept a connection"),
-            }
-        }
-    });
+    let controllers = Gate::new(CONTROLLERS, CONTROLLERS);
+    let hall = Hall { doors, agent: to_agent, enrolment: to_enrolment, controllers };
+    let accepting = tokio::spawn(let_in(listener, hall));
     if let Some(enrolment) = enrolment {
-        let enrolling = Server::builder()
-            .max_concurrent_streams(STREAMS_PER_CONNECTION)
-            .add_service(EnrolmentServer::new(enrolment))
+        let enrolling = bounded()
+            .timeout(ENROLMENT_LIMIT)
+            .max_connection_age(ENROLMENT_LIMIT)
+            .max_connection_age_grace(ENROLMENT_LIMIT)
+            .add_service(EnrolmentServer::new(enrolment).max_decoding_message_size(MESSAGE_BYTES))
             .serve_with_incoming_shutdown(ReceiverStream::new(enrolment_connections), stop.clone().cancelled_owned());
         tokio::spawn(async move {
             if let Err(error) = enrolling.await {
@@ -125,10 +151,10 @@ pub async fn serve(
             }
         });
     }
-    let served = Server::builder()
-        .max_concurrent_streams(STREAMS_PER_CONNECTION)
-        .add_service(AgentServer::new(agent.clone()))
-        .add_optional_service(renewal.map(RenewalServer::new))
+    let renewal = renewal.map(|renewal| RenewalServer::new(renewal).max_decoding_message_size(MESSAGE_BYTES));
+    let served = bounded()
+        .add_service(AgentServer::new(agent.clone()).max_decoding_message_size(MESSAGE_BYTES))
+        .add_optional_service(renewal)
         .serve_with_incoming_shutdown(ReceiverStream::new(agent_connections), stop.cancelled_owned())
         .await;
     accepting.abort();
@@ -136,24 +162,52 @@ pub async fn serve(
     served
 }
 
-async fn shake_hands(socket: TcpStream, doors: Arc<Doors>, agent: Accepted, enrolment: Accepted) {
+/// A server whose peers cannot make it hold much.
+fn bounded() -> Server {
+    Server::builder()
+        .max_concurrent_streams(STREAMS_PER_CONNECTION)
+        .concurrency_limit_per_connection(STREAMS_PER_CONNECTION as usize)
+        .http2_max_header_list_size(HEADER_BYTES)
+        .http2_max_pending_accept_reset_streams(Some(RESET_STREAMS))
+}
+
+async fn let_in(listener: TcpListener, hall: Hall) {
+    let strangers = Gate::new(STRANGERS, STRANGERS_FROM_ONE);
+    loop {
+        match listener.accept().await {
+            Ok((socket, peer)) => match strangers.enter(peer.ip()) {
+                Some(place) => drop(tokio::spawn(shake_hands(socket, peer, place, hall.clone()))),
+                None => tracing::warn!(target: "audit", %peer, "connection refused: too many of strangers are open"),
+            },
+            // Out of file descriptors, mostly: the listener itself is sound.
+            Err(error) => tracing::warn!(%error, "cannot accept a connection"),
+        }
+    }
+}
+
+async fn shake_hands(socket: TcpStream, peer: SocketAddr, place: Place, hall: Hall) {
     // Commands are small and waited for. Where this fails the socket is broken and the handshake says so.
     drop(socket.set_nodelay(true));
-    let peer = socket.peer_addr().map_or_else(|_| "unknown".to_owned(), |peer| peer.to_string());
     let outcome = tokio::time::timeout(HANDSHAKE_LIMIT, async {
         let hello = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
-        let (config, door) = if hello.client_hello().server_name() == Some(ENROL_SERVER_NAME) {
-            (doors.enrolment.clone(), enrolment)
-        } else {
-            (doors.agent(), agent)
-        };
+        let is_enrolment = hello.client_hello().server_name() == Some(ENROL_SERVER_NAME);
+        let config = if is_enrolment { hall.doors.enrolment.clone() } else { hall.doors.agent() };
         let config = config.ok_or_else(|| io::Error::other("this agent is not enrolled, or not to be enrolled"))?;
-        Ok::<_, io::Error>((hello.into_stream(config).await.map_err(in_words)?, door))
+        let stream = hello.into_stream(config).await.map_err(in_words)?;
+        if is_enrolment {
+            return Ok((Connection::new(stream, peer, place), hall.enrolment));
+        }
+        // A controller has proven to be one, and no longer takes a stranger's place.
+        drop(place);
+        let place = hall.controllers.enter(peer.ip()).ok_or_else(|| io::Error::other("too many controllers"))?;
+        Ok::<_, io::Error>((Connection::new(stream, peer, place), hall.agent))
     });
     match outcome.await {
         // The receiver is gone only when the agent ends.
-        Ok(Ok((stream, door))) => drop(door.send(Ok(stream)).await),
-        Ok(Err(error)) => tracing::warn!(%peer, %error, "connection refused"),
-        Err(_) => tracing::warn!(%peer, "connection refused: no handshake in {HANDSHAKE_LIMIT:?}"),
+        Ok(Ok((connection, door))) => drop(door.send(Ok(connection)).await),
+        Ok(Err(error)) => tracing::warn!(target: "audit", %peer, %error, "connection refused"),
+        Err(_) => {
+            tracing::warn!(target: "audit", %peer, "connection refused: no handshake in {HANDSHAKE_LIMIT:?}");
+        }
     }
 }

@@ -18,10 +18,13 @@ use tokio::net::TcpListener;
 use crate::accept::{Doors, Services};
 use crate::child::{exec, keeper};
 use crate::enrolment::EnrolmentService;
+use crate::limits::{LimitsError, LimitsSource};
 use crate::renewal::RenewalService;
-use crate::service::AgentService;
+use crate::service::{AgentService, Credentials};
 use crate::{accept, administered, doctor, host};
 
+/// The contract's exit code for a command line or a file of limits that is wrong.
+const USAGE: u8 = 2;
 /// The contract's port, on loopback: an agent that others shall reach is told its address.
 const DEFAULT_LISTEN: &str = "127.0.0.1:7443";
 
@@ -43,6 +46,9 @@ enum Command {
         /// Where keys and environments are kept.
         #[arg(long, value_name = "DIR")]
         state: Option<PathBuf>,
+        /// What controllers may ask of this host; default: /etc/rpycbench/limits.toml if it is there, else what is built in.
+        #[arg(long, value_name = "FILE")]
+        limits: Option<PathBuf>,
         /// Export spans and metrics to this OTLP collector.
         #[arg(long, value_name = "URL")]
         otlp: Option<String>,
@@ -61,6 +67,9 @@ enum Command {
         /// Where keys and environments are kept.
         #[arg(long, value_name = "DIR")]
         state: Option<PathBuf>,
+        /// The limits that `serve` is started with; default: as there.
+        #[arg(long, value_name = "FILE")]
+        limits: Option<PathBuf>,
     },
     /// Serve the controller that started this process, until its stdin ends. Used by `rpycbench-controller run`.
     #[command(hide = true)]
@@ -109,20 +118,22 @@ pub fn main() -> ExitCode {
         Command::Keep { launch } => keeper::keep(&launch).map_err(Into::into),
         Command::Exec { parent, launch } => exec::exec(parent, &launch).map_err(Into::into),
         Command::Child { state, otlp } => child(state, otlp),
-        Command::Serve { listen, state, otlp } => serve(listen, state, otlp),
+        Command::Serve { listen, state, limits, otlp } => serve(listen, state, limits, otlp),
         Command::EnrolCode { state, name } => enrol_code(state, name),
         // A finding is not an error: it has its own way out.
-        Command::Doctor { state } => match administered::state_folder(state.as_deref()).map_err(BoxError::from) {
-            Ok(state) => return doctor(&state),
-            Err(error) => Err(error),
-        },
+        Command::Doctor { state, limits } => {
+            match administered::state_folder(state.as_deref()).map_err(BoxError::from) {
+                Ok(state) => return doctor(&state, limits),
+                Err(error) => Err(error),
+            }
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody may be left to read it, and then there is nothing to be done.
             drop(writeln!(std::io::stderr(), "rpycbench-agent: {error}"));
-            ExitCode::FAILURE
+            if error.is::<LimitsError>() { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -149,14 +160,22 @@ async fn child(state: PathBuf, otlp: Option<String>) -> Result<(), BoxError> {
         controller_gone.cancel();
     });
     let doors = Arc::new(Doors::of(&identity)?);
-    let agent = AgentService::new(state, None, shutdown.drain.clone());
+    let agent = AgentService::new(state, Credentials::Given(identity), LimitsSource::OwnUser, shutdown.drain.clone());
     accept::serve(listener, doors, Services { agent, renewal: None, enrolment: None }, shutdown.drain).await?;
     telemetry.stop();
     Ok(())
 }
 
 #[tokio::main]
-async fn serve(listen: SocketAddr, state: Option<PathBuf>, otlp: Option<String>) -> Result<(), BoxError> {
+async fn serve(
+    listen: SocketAddr,
+    state: Option<PathBuf>,
+    limits: Option<PathBuf>,
+    otlp: Option<String>,
+) -> Result<(), BoxError> {
+    // Before anything else: without limits there is nothing that may be asked of it.
+    let limits = LimitsSource::new(limits.map(std::path::absolute).transpose()?, Some(listen.ip()));
+    limits.read()?;
     let telemetry = Telemetry::start("rpycbench-agent", otlp.as_deref())?;
     let shutdown = Shutdown::on_signals()?;
     let folder = state_folder(state)?;
@@ -164,6 +183,11 @@ async fn serve(listen: SocketAddr, state: Option<PathBuf>, otlp: Option<String>)
     let listener = TcpListener::bind(listen)
         .await
         .map_err(|error| format!("cannot listen on {listen}: {error}; name an address of this host in --listen"))?;
+    if listen.ip().is_unspecified() {
+        tracing::warn!(
+            "listening on every address of this host, also those of networks that have no business with it: name one in --listen"
+        );
+    }
     let doors = Arc::new(Doors::from_state(&state)?);
     let enrolled = match state.validity()? {
         None => "not enrolled yet: see `rpycbench-agent enrol-code`",
@@ -174,7 +198,7 @@ async fn serve(listen: SocketAddr, state: Option<PathBuf>, otlp: Option<String>)
     };
     say(&format!("rpycbench-agent listens on {}, {enrolled}", listener.local_addr()?))?;
     let services = Services {
-        agent: AgentService::new(folder, Some(state.clone()), shutdown.drain.clone()),
+        agent: AgentService::new(folder, Credentials::Kept(state.clone()), limits, shutdown.drain.clone()),
         renewal: Some(RenewalService::new(state.clone(), doors.clone())),
         enrolment: Some(EnrolmentService::new(state, doors.clone())),
     };
@@ -195,8 +219,8 @@ fn enrol_code(state: Option<PathBuf>, name: Option<String>) -> Result<(), BoxErr
 }
 
 /// Prints what there is to know about this host; a failure where a run would be one.
-fn doctor(state: &Path) -> ExitCode {
-    let findings = doctor::examine(state);
+fn doctor(state: &Path, limits: Option<PathBuf>) -> ExitCode {
+    let findings = doctor::examine(state, &LimitsSource::new(limits, None));
     // Nobody may be left to read it, and the exit code still says the worst.
     drop(std::io::stdout().write_all(doctor::render(&findings).as_bytes()));
     if doctor::worst(&findings) == doctor::Level::Bad { ExitCode::FAILURE } else { ExitCode::SUCCESS }

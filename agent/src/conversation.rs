@@ -149,7 +149,9 @@ impl Talk {
                 match timeout_at(lease_ends, queue.recv()).await {
                     Ok(input) => input,
                     Err(_) => {
-                        tracing::warn!("nothing heard of the controller for {LEASE:?}: the run ends here");
+                        let reason = format!("nothing was heard of the controller for {LEASE:?}: the run is over here");
+                        tracing::warn!("{reason}");
+                        self.last_word(Some(reason));
                         self.end();
                         continue;
                     }
@@ -265,7 +267,7 @@ mod tests {
     }
 
     fn event(epoch_ns: i64) -> Event {
-        Event::Opened { epoch_ns }
+        Event::Opened { epoch_ns, nonce: [0; 32] }
     }
 
     async fn next_event(frames: &mut Frames) -> (u64, Event) {

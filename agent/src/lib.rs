@@ -9,6 +9,7 @@
 
 pub mod accept;
 mod administered;
+pub mod audit;
 pub mod child;
 pub mod cli;
 mod clock;
@@ -19,6 +20,7 @@ pub mod drive;
 pub mod enrolment;
 mod holder;
 mod host;
+pub mod limits;
 mod link;
 mod ping;
 mod placement;

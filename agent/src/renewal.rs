@@ -8,6 +8,7 @@ use rpycbench_proto::pb::renewal_server::Renewal;
 use tonic::{Request, Response, Status};
 
 use crate::accept::Doors;
+use crate::audit::Peer;
 
 /// The next certificate of an agent that is enrolled.
 #[derive(Clone, Debug)]
@@ -25,8 +26,12 @@ impl RenewalService {
 
 #[tonic::async_trait]
 impl Renewal for RenewalService {
-    async fn begin(&self, _: Request<pb::BeginRenewalRequest>) -> Result<Response<pb::BeginRenewalReply>, Status> {
-        let certificate_request = self.state.begin_renewal().map_err(|refusal| status(&refusal))?;
+    async fn begin(
+        &self,
+        request: Request<pb::BeginRenewalRequest>,
+    ) -> Result<Response<pb::BeginRenewalReply>, Status> {
+        let peer = Peer::of(&request);
+        let certificate_request = self.state.begin_renewal().map_err(|refusal| refused(&peer, &refusal))?;
         Ok(Response::new(pb::BeginRenewalReply { certificate_request }))
     }
 
@@ -34,20 +39,18 @@ impl Renewal for RenewalService {
         &self,
         request: Request<pb::CompleteRenewalRequest>,
     ) -> Result<Response<pb::CompleteRenewalReply>, Status> {
-        let peer = request.remote_addr().map_or_else(|| "unknown".to_owned(), |peer| peer.to_string());
+        let peer = Peer::of(&request);
         let pb::CompleteRenewalRequest { certificate } = request.into_inner();
-        let identity = self.state.complete_renewal(&certificate).map_err(|refusal| {
-            tracing::warn!(%peer, %refusal, "a new certificate was refused");
-            status(&refusal)
-        })?;
-        self.doors.replace(&identity).map_err(|error| status(&error.into()))?;
-        tracing::warn!(%peer, "certificate renewed");
+        let identity = self.state.complete_renewal(&certificate).map_err(|refusal| refused(&peer, &refusal))?;
+        self.doors.replace(&identity).map_err(|error| refused(&peer, &error.into()))?;
+        tracing::warn!(target: "audit", %peer, identity = peer.identity(), "certificate renewed");
         Ok(Response::new(pb::CompleteRenewalReply {}))
     }
 }
 
-fn status(refusal: &RenewalRefusal) -> Status {
+fn refused(peer: &Peer, refusal: &RenewalRefusal) -> Status {
     let text = refusal.to_string();
+    tracing::warn!(target: "audit", %peer, identity = peer.identity(), %refusal, "a new certificate was refused");
     match refusal {
         RenewalRefusal::NotEnrolled | RenewalRefusal::Expired | RenewalRefusal::NotUnderWay => {
             Status::failed_precondition(text)

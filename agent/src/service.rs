@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
+use rpycbench_certs::Identity;
 use rpycbench_certs::enrol::AgentState;
 use rpycbench_proto::frame::{CommandFrame, Word};
 use rpycbench_proto::message::{CertificateState, HostFacts};
@@ -17,32 +18,68 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument;
 
+use crate::audit::Peer;
 use crate::conversation::{Conversation, RunEnd};
-use crate::holder::{Holder, Key};
+use crate::holder::{Hold, Holder, Key};
+use crate::limits::LimitsSource;
+use crate::run::Terms;
 use crate::{host, run};
 
 /// A stream that has not said by then what it is for is none of a controller's.
 const FIRST_FRAME_LIMIT: Duration = Duration::from_secs(5);
 
+/// What an agent proves itself with.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// Given by the controller that has started it.
+    Given(Identity),
+    /// Its own, once it is enrolled.
+    Kept(Arc<AgentState>),
+}
+
+impl Credentials {
+    fn identity(&self) -> Result<Identity, Status> {
+        match self {
+            Self::Given(identity) => Ok(identity.clone()),
+            Self::Kept(state) => {
+                let kept = state.identity().map_err(|error| Status::failed_precondition(error.to_string()))?;
+                kept.ok_or_else(|| Status::failed_precondition("this agent is not enrolled any more"))
+            }
+        }
+    }
+}
+
 /// The gRPC service of one agent.
 #[derive(Clone, Debug)]
 pub struct AgentService {
     state: PathBuf,
-    enrolled: Option<Arc<AgentState>>,
+    credentials: Credentials,
+    limits: Arc<LimitsSource>,
     facts: Arc<HostFacts>,
     stop: CancellationToken,
     holder: Holder,
 }
 
 impl AgentService {
-    /// An idle agent that keeps its environments in `state` and ends its run at `stop`. `enrolled` is where its identity is
-    /// kept, if it has one of its own.
-    pub fn new(state: PathBuf, enrolled: Option<Arc<AgentState>>, stop: CancellationToken) -> Self {
-        Self { state, enrolled, facts: Arc::new(host::facts()), stop, holder: Holder::default() }
+    /// An idle agent that keeps its environments in `state` and ends its run at `stop`.
+    pub fn new(state: PathBuf, credentials: Credentials, limits: LimitsSource, stop: CancellationToken) -> Self {
+        let (limits, facts) = (Arc::new(limits), Arc::new(host::facts()));
+        Self { state, credentials, limits, facts, stop, holder: Holder::default() }
+    }
+
+    /// Takes the agent for a run, with what that may do.
+    fn admit(&self, peer: &Peer, key: Key, conversation: Conversation) -> Result<(Hold, Terms), Status> {
+        let limits = self.limits.read().map_err(|error| Status::failed_precondition(error.to_string()))?;
+        let identity = self.credentials.identity()?;
+        let taken = self.holder.take(peer.to_string(), key, conversation);
+        let hold = taken
+            .map_err(|by| Status::resource_exhausted(format!("it is busy with {by}; run again when it is free")))?;
+        Ok((hold, Terms { state: self.state.clone(), limits: Arc::new(limits), identity }))
     }
 
     fn certificate(&self) -> Option<CertificateState> {
-        let validity = match self.enrolled.as_ref()?.validity() {
+        let Credentials::Kept(state) = &self.credentials else { return None };
+        let validity = match state.validity() {
             Ok(validity) => validity?,
             Err(error) => {
                 // Those in use are in memory; that they cannot be read again is for the agent's administrator.
@@ -79,7 +116,7 @@ impl pb::agent_server::Agent for AgentService {
     type RunStream = Pin<Box<dyn Stream<Item = Result<pb::EventFrame, Status>> + Send>>;
 
     async fn run(&self, request: Request<Streaming<pb::CommandFrame>>) -> Result<Response<Self::RunStream>, Status> {
-        let peer = request.remote_addr().map_or_else(|| "an unknown peer".to_owned(), |peer| peer.to_string());
+        let peer = Peer::of(&request);
         let certificate = request.peer_certs().and_then(|chain| Some(chain.first()?.to_vec())).unwrap_or_default();
         let span = tracing::info_span!(target: "rpycbench", "agent run", %peer);
         rpycbench_process::propagate::adopt(&span, request.metadata());
@@ -93,11 +130,12 @@ impl pb::agent_server::Agent for AgentService {
         let Some(Ok(CommandFrame { acknowledged, word: Word::Attach { run_id, begin } })) = first else {
             return Err(Status::invalid_argument("the first frame of a stream must attach to a run"));
         };
+        let key = Key { run_id, certificate };
         let conversation = if begin {
             let _entered = span.enter();
-            self.begin(peer, Key { run_id, certificate })?
+            self.begin(peer, key)?
         } else {
-            self.holder.conversation(&Key { run_id, certificate }).ok_or_else(|| {
+            self.holder.conversation(&key).ok_or_else(|| {
                 Status::not_found("no such run here: its lease ran out, or the agent was started anew")
             })?
         };
@@ -108,21 +146,22 @@ impl pb::agent_server::Agent for AgentService {
 
 impl AgentService {
     /// Takes the agent for a run and starts it.
-    fn begin(&self, peer: String, key: Key) -> Result<Conversation, Status> {
+    fn begin(&self, peer: Peer, key: Key) -> Result<Conversation, Status> {
         let (conversation, RunEnd { commands, events, over }) = Conversation::begin();
-        let hold = self
-            .holder
-            .take(peer, key, conversation.clone())
-            .map_err(|by| Status::resource_exhausted(format!("it is busy with {by}; run again when it is free")))?;
-        let (state, stop) = (self.state.clone(), self.stop.clone());
+        let (hold, terms) = self.admit(&peer, key, conversation.clone()).inspect_err(|refusal| {
+            let reason = refusal.message();
+            tracing::warn!(target: "audit", %peer, identity = peer.identity(), reason, "run refused");
+        })?;
+        let stop = self.stop.clone();
         let running = async move {
-            let outcome = run::run(state, &hold, UnboundedReceiverStream::new(commands), events, stop).await;
+            let identity = peer.identity();
+            tracing::info!(target: "audit", %peer, identity, "run opened");
+            let outcome = run::run(terms, &hold, UnboundedReceiverStream::new(commands), events, stop).await;
             // None of its processes is left.
             drop(hold);
             let error = outcome.err().map(|error| error.to_string());
-            if let Some(error) = &error {
-                tracing::warn!(%error, "the run ended");
-            }
+            let why = error.as_deref().unwrap_or("in order");
+            tracing::info!(target: "audit", %peer, identity, why, "run closed");
             over.say(error).await;
         };
         tokio::spawn(running.in_current_span());

@@ -79,6 +79,11 @@ impl Authority {
         &self.controllers.certificate
     }
 
+    /// What an agent must trust to believe that other agents of this controller consent: the authority of agents, as PEM.
+    pub fn agents_certificate(&self) -> &str {
+        &self.agents.certificate
+    }
+
     /// The identity of the agent of that name, with a new key: for an agent that the controller starts itself.
     ///
     /// # Errors
@@ -86,7 +91,8 @@ impl Authority {
     pub fn agent(&self, name: &str, life: Duration) -> Result<Identity, CertError> {
         let key = KeyPair::generate()?;
         let certificate = self.sign(self.agent_params(name, life)?, &key, &self.agents)?;
-        Ok(Identity::new(certificate, key.serialize_pem(), self.controllers.certificate.clone()))
+        let (controllers, agents) = (self.controllers.certificate.clone(), self.agents.certificate.clone());
+        Ok(Identity::new(certificate, key.serialize_pem(), controllers, agents))
     }
 
     /// A certificate for the agent of that name over the public key of its request. Nothing else is taken from the request:
@@ -108,7 +114,7 @@ impl Authority {
         let uri = self.uri("controller", run);
         let params = leaf("controller", &uri, ExtendedKeyUsagePurpose::ClientAuth, life)?;
         let certificate = self.sign(params, &key, &self.controllers)?;
-        Ok(Identity::new(certificate, key.serialize_pem(), self.agents.certificate.clone()))
+        Ok(Identity::new(certificate, key.serialize_pem(), self.agents.certificate.clone(), String::new()))
     }
 
     fn agent_params(&self, name: &str, life: Duration) -> Result<CertificateParams, CertError> {

@@ -20,6 +20,9 @@ pub struct Identity {
     key: String,
     /// The authority whose holders are let in (agents) or believed (controllers).
     trusted: String,
+    /// The authority whose agents an agent believes that they consent to its load. Empty for controllers, which drive none.
+    #[serde(default)]
+    agents: String,
 }
 
 impl std::fmt::Debug for Identity {
@@ -34,9 +37,9 @@ pub fn agent_dns_name(agent: &str) -> String {
 }
 
 impl Identity {
-    /// From PEM texts: a certificate, its key, and the authority to trust.
-    pub(crate) fn new(certificate: String, key: String, trusted: String) -> Self {
-        Self { certificate, key, trusted }
+    /// From PEM texts: a certificate, its key, the authority to trust, and that of agents whose consent counts.
+    pub(crate) fn new(certificate: String, key: String, trusted: String, agents: String) -> Self {
+        Self { certificate, key, trusted, agents }
     }
 
     /// TLS 1.3 for an agent: clients must show a certificate of the trusted authority that names one controller.
@@ -45,7 +48,7 @@ impl Identity {
     /// When the PEM is damaged or key and certificate do not match.
     pub fn server_config(&self) -> Result<ServerConfig, CertError> {
         let provider = Arc::new(ring::default_provider());
-        let verifier = verify::controllers(self.roots()?, provider.clone())?;
+        let verifier = verify::controllers(roots(&self.trusted)?, provider.clone())?;
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .with_client_cert_verifier(verifier)
@@ -63,7 +66,7 @@ impl Identity {
     /// When the PEM is damaged or key and certificate do not match.
     pub fn client_config(&self) -> Result<ClientConfig, CertError> {
         let provider = Arc::new(ring::default_provider());
-        let verifier = verify::agents(self.roots()?, provider.clone())?;
+        let verifier = verify::agents(roots(&self.trusted)?, provider.clone())?;
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .dangerous()
@@ -99,7 +102,7 @@ impl Identity {
 
     /// This identity with another certificate and its key; whom its holder trusts stays.
     pub(crate) fn renewed(&self, certificate: String, key: String) -> Self {
-        Self { certificate, key, trusted: self.trusted.clone() }
+        Self { certificate, key, trusted: self.trusted.clone(), agents: self.agents.clone() }
     }
 
     fn chain(&self) -> Result<Vec<CertificateDer<'static>>, CertError> {
@@ -110,11 +113,24 @@ impl Identity {
         Ok(PrivateKeyDer::from_pem_slice(self.key.as_bytes())?)
     }
 
-    fn roots(&self) -> Result<RootCertStore, CertError> {
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(self.trusted.as_bytes()) {
-            roots.add(certificate?)?;
-        }
-        Ok(roots)
+    /// The key, as PEM.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
     }
+
+    /// The authority of agents whose consent counts.
+    ///
+    /// # Errors
+    /// When the PEM is damaged.
+    pub(crate) fn agents(&self) -> Result<RootCertStore, CertError> {
+        roots(&self.agents)
+    }
+}
+
+fn roots(authorities: &str) -> Result<RootCertStore, CertError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(authorities.as_bytes()) {
+        roots.add(certificate?)?;
+    }
+    Ok(roots)
 }

@@ -11,6 +11,7 @@
 
 mod authority;
 mod certificate;
+pub mod consent;
 pub mod enrol;
 mod files;
 mod identity;

@@ -75,7 +75,8 @@ pub(crate) async fn enrol(home: &Home, address: &str, code: &str) -> Result<Enro
         );
         let secret = code.secret.to_vec();
         let controllers_authority = authority.controllers_certificate().to_owned();
-        let begin = pb::BeginRequest { secret: secret.clone(), controllers_authority };
+        let agents_authority = authority.agents_certificate().to_owned();
+        let begin = pb::BeginRequest { secret: secret.clone(), controllers_authority, agents_authority };
         let begun = client.begin(begin).await.map_err(|status| refused(&status))?.into_inner();
         if begun.agent != code.agent {
             return Err(unreachable(format!("it calls itself {:?}, the code says {:?}", begun.agent, code.agent)));

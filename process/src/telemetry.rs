@@ -18,6 +18,9 @@ use tracing_subscriber::{Layer, fmt};
 /// The variable that sets what is logged, in the syntax of `tracing_subscriber::EnvFilter`.
 pub const LOG_VARIABLE: &str = "RPYCBENCH_LOG";
 
+/// The target of what an agent logs of who asks for what.
+pub const AUDIT: &str = "audit";
+
 /// Often enough to watch a run, seldom enough not to disturb one on a small machine.
 const METRICS_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -41,7 +44,7 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Starts logging to stderr (warnings, unless `RPYCBENCH_LOG` says more) and, with `otlp`, exporting spans and
+    /// Starts logging to stderr (warnings and the target [`AUDIT`], unless `RPYCBENCH_LOG` says more) and, with `otlp`, exporting spans and
     /// metrics.
     ///
     /// Must be called inside a tokio runtime, once a process.
@@ -49,13 +52,13 @@ impl Telemetry {
     /// # Errors
     /// When the collector's URL is malformed. A collector that is down is not an error.
     pub fn start(service: &'static str, otlp: Option<&str>) -> Result<Self, TelemetryError> {
-        let filter = EnvFilter::builder()
-            .with_default_directive(LevelFilter::WARN.into())
-            .with_env_var(LOG_VARIABLE)
-            .from_env_lossy();
+        let wanted = std::env::var(LOG_VARIABLE).unwrap_or_default();
+        // Who was let in and who was not is logged unless somebody says otherwise, whatever else he wants to see.
+        let audit = if wanted.contains(AUDIT) { String::new() } else { format!("{AUDIT}=info,") };
+        let filter = EnvFilter::builder().parse_lossy(format!("warn,{audit}{wanted}"));
         // In a file or a journal colours are noise, and whoever searches it for `peer=…` finds nothing.
         let colours = std::io::stderr().is_terminal();
-        let log = fmt::layer().with_writer(std::io::stderr).with_ansi(colours).with_target(false).with_filter(filter);
+        let log = fmt::layer().with_writer(std::io::stderr).with_ansi(colours).with_target(true).with_filter(filter);
         let refused = |url: &str, error: &ExporterBuildError| TelemetryError::Exporter {
             url: url.to_owned(),
             reason: error.to_string(),

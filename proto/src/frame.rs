@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::InvalidMessage;
+use crate::convert::run_id as run_id_of;
 use crate::message::{Command, Event};
 use crate::pb;
 
@@ -67,7 +68,7 @@ impl TryFrom<pb::CommandFrame> for CommandFrame {
         use pb::command_frame::What;
         let pb::CommandFrame { number, acknowledged, what } = frame;
         let word = match what {
-            Some(What::Attach(pb::Attach { run_id, begin })) => Word::Attach { run_id, begin },
+            Some(What::Attach(pb::Attach { run_id, begin })) => Word::Attach { run_id: run_id_of(run_id)?, begin },
             Some(What::Command(command)) => Word::Command { number, command: Arc::new(command.try_into()?) },
             Some(What::Leave(pb::Leave {})) => Word::Leave,
             None => Word::Beat,

@@ -29,6 +29,18 @@ impl std::fmt::Display for CellName {
     }
 }
 
+/// What an agent has made up to know a consent by that was given for it, and just now.
+pub type Nonce = [u8; 32];
+
+/// An agent's word that another may send packets to an address of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Consent {
+    /// Of who consents, as PEM.
+    pub certificate: String,
+    /// Over what it consents to.
+    pub signature: Vec<u8>,
+}
+
 /// From the controller to an agent.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
@@ -43,6 +55,8 @@ pub enum Command {
     Echo {
         /// The address of this host to bind.
         address: IpAddr,
+        /// Of the agent that will ping.
+        nonce: Nonce,
     },
     /// Measures the network alone.
     Ping {
@@ -50,6 +64,8 @@ pub enum Command {
         target: SocketAddr,
         /// Datagrams, one after the other.
         count: u32,
+        /// Of whose address it is.
+        consent: Option<Consent>,
     },
     /// Listens on those of the ports that are free, each until it was called once.
     Listen {
@@ -57,6 +73,8 @@ pub enum Command {
         address: IpAddr,
         /// 0 is any.
         ports: Vec<u16>,
+        /// Of the agent that will call.
+        nonce: Nonce,
     },
     /// Opens a TCP connection to every port, one after the other.
     Reach {
@@ -64,6 +82,8 @@ pub enum Command {
         address: IpAddr,
         /// Where.
         ports: Vec<u16>,
+        /// Of whose address it is.
+        consent: Option<Consent>,
     },
     /// Starts a server under test.
     Serve {
@@ -91,12 +111,21 @@ pub enum Command {
         /// For spans and metrics.
         name: CellName,
     },
+    /// Asks whether a cell's server may be driven at.
+    Agree {
+        /// The cell.
+        cell: CellId,
+        /// Of the agent that will drive.
+        nonce: Nonce,
+    },
     /// Lets the armed driver go.
     Drive {
         /// The cell.
         cell: CellId,
         /// The server.
         target: SocketAddr,
+        /// Of the agent that serves.
+        consent: Option<Consent>,
     },
     /// Ends both roles of a cell.
     Stop {
@@ -127,6 +156,8 @@ pub enum Event {
     Opened {
         /// The host's CLOCK_MONOTONIC_RAW at that moment.
         epoch_ns: i64,
+        /// For who consents to be pinged or reached by this agent.
+        nonce: Nonce,
     },
     /// The Python environment is being made.
     Preparing {
@@ -145,6 +176,8 @@ pub enum Event {
         address: SocketAddr,
         /// What the address is on.
         link: Link,
+        /// To be pinged there.
+        consent: Consent,
     },
     /// The network was measured.
     Pinged {
@@ -163,6 +196,8 @@ pub enum Event {
         address: IpAddr,
         /// Those that it could listen on.
         ports: Vec<u16>,
+        /// To be called there.
+        consent: Consent,
     },
     /// Every port was reached.
     Reached,
@@ -183,6 +218,15 @@ pub enum Event {
         cell: CellId,
         /// Its CPUs.
         pinned: Pinned,
+        /// For who consents to be driven at.
+        nonce: Nonce,
+    },
+    /// A cell's server may be driven at.
+    Agreed {
+        /// The cell.
+        cell: CellId,
+        /// To be driven at.
+        consent: Consent,
     },
     /// How far a driver is.
     Progress {

@@ -6,12 +6,13 @@ use std::num::NonZeroU16;
 use std::time::Duration;
 
 use proptest::collection::vec;
+use proptest::option::of;
 use proptest::prelude::*;
 use rpycbench_measure::histogram::HistogramParts;
 use rpycbench_measure::{
     Call, ClientModel, FlaskMode, Placement, RpycMode, Samples, Server, ServerKind, Stack, Workload,
 };
-use rpycbench_proto::message::{CellName, Driven, Exit, Failure, Link, Open, Pinned, PythonFacts};
+use rpycbench_proto::message::{CellName, Consent, Driven, Exit, Failure, Link, Nonce, Open, Pinned, PythonFacts};
 use rpycbench_proto::{Command, Event, pb};
 
 fn server() -> impl Strategy<Value = Server> {
@@ -53,10 +54,13 @@ fn name() -> impl Strategy<Value = CellName> {
 
 fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
-        any::<(u32, [String; 3], u64)>().prop_map(|(protocol, [run_id, study, controller], expected_ns)| {
-            let expected = Duration::from_nanos(expected_ns);
-            Command::Open(Open { protocol, run_id, study, controller, expected })
-        }),
+        (any::<(u32, [String; 2], u64)>(), "[a-zA-Z0-9-]{1,64}").prop_map(
+            |((protocol, words, expected_ns), run_id)| {
+                let [study, controller] = words;
+                let expected = Duration::from_nanos(expected_ns);
+                Command::Open(Open { protocol, run_id, study, controller, expected })
+            }
+        ),
         vec(stack(), 0..3).prop_map(|stacks| Command::Prepare { stacks }),
         (any::<u32>(), server(), any::<IpAddr>(), placement(), name()).prop_map(
             |(cell, server, address, placement, name)| Command::Serve { cell, server, address, placement, name }
@@ -64,14 +68,29 @@ fn command() -> impl Strategy<Value = Command> {
         (any::<u32>(), stack(), workload(), placement(), name()).prop_map(
             |(cell, stack, workload, placement, name)| Command::Arm { cell, stack, workload, placement, name }
         ),
-        any::<(u32, IpAddr, u16)>()
-            .prop_map(|(cell, address, port)| Command::Drive { cell, target: SocketAddr::new(address, port) }),
+        (any::<(u32, IpAddr, u16)>(), of(consent())).prop_map(|((cell, address, port), consent)| Command::Drive {
+            cell,
+            target: SocketAddr::new(address, port),
+            consent
+        }),
+        any::<(u32, Nonce)>().prop_map(|(cell, nonce)| Command::Agree { cell, nonce }),
         any::<u32>().prop_map(|cell| Command::Stop { cell }),
-        any::<IpAddr>().prop_map(|address| Command::Echo { address }),
-        any::<(IpAddr, Vec<u16>)>().prop_map(|(address, ports)| Command::Listen { address, ports }),
-        any::<(IpAddr, Vec<u16>)>().prop_map(|(address, ports)| Command::Reach { address, ports }),
-        any::<(IpAddr, u16, u32)>()
-            .prop_map(|(address, port, count)| Command::Ping { target: SocketAddr::new(address, port), count }),
+        any::<(IpAddr, Nonce)>().prop_map(|(address, nonce)| Command::Echo { address, nonce }),
+        any::<(IpAddr, Vec<u16>, Nonce)>().prop_map(|(address, ports, nonce)| Command::Listen {
+            address,
+            ports,
+            nonce
+        }),
+        (any::<(IpAddr, Vec<u16>)>(), of(consent())).prop_map(|((address, ports), consent)| Command::Reach {
+            address,
+            ports,
+            consent
+        }),
+        (any::<(IpAddr, u16, u32)>(), of(consent())).prop_map(|((address, port, count), consent)| Command::Ping {
+            target: SocketAddr::new(address, port),
+            count,
+            consent
+        }),
     ]
 }
 
@@ -121,10 +140,14 @@ fn link() -> impl Strategy<Value = Link> {
     })
 }
 
+fn consent() -> impl Strategy<Value = Consent> {
+    any::<(String, Vec<u8>)>().prop_map(|(certificate, signature)| Consent { certificate, signature })
+}
+
 fn event() -> impl Strategy<Value = Event> {
     let maybe_exit = || proptest::option::of(exit());
     prop_oneof![
-        any::<i64>().prop_map(|epoch_ns| Event::Opened { epoch_ns }),
+        any::<(i64, Nonce)>().prop_map(|(epoch_ns, nonce)| Event::Opened { epoch_ns, nonce }),
         any::<(String, u32, u32)>().prop_map(|(what, done, total)| Event::Preparing { what, done, total }),
         any::<(String, String, BTreeMap<String, String>, bool)>().prop_map(
             |(python, implementation, packages, built)| {
@@ -134,11 +157,19 @@ fn event() -> impl Strategy<Value = Event> {
         (any::<(u32, IpAddr, u16, u64)>(), pinned()).prop_map(|((cell, address, port, startup_ns), pinned)| {
             Event::Serving { cell, address: SocketAddr::new(address, port), pinned, startup_ns }
         }),
-        (any::<u32>(), pinned()).prop_map(|(cell, pinned)| Event::Armed { cell, pinned }),
-        any::<(IpAddr, Vec<u16>)>().prop_map(|(address, ports)| Event::Listening { address, ports }),
+        (any::<(u32, Nonce)>(), pinned()).prop_map(|((cell, nonce), pinned)| Event::Armed { cell, pinned, nonce }),
+        (any::<u32>(), consent()).prop_map(|(cell, consent)| Event::Agreed { cell, consent }),
+        (any::<(IpAddr, Vec<u16>)>(), consent()).prop_map(|((address, ports), consent)| Event::Listening {
+            address,
+            ports,
+            consent
+        }),
         Just(Event::Reached),
-        (any::<(IpAddr, u16)>(), link())
-            .prop_map(|((address, port), link)| Event::Echoing { address: SocketAddr::new(address, port), link }),
+        (any::<(IpAddr, u16)>(), link(), consent()).prop_map(|((address, port), link, consent)| Event::Echoing {
+            address: SocketAddr::new(address, port),
+            link,
+            consent
+        }),
         (any::<(IpAddr, u16, Vec<i64>, u32)>(), link()).prop_map(|((address, port, round_trip_ns, lost), link)| {
             Event::Pinged { target: SocketAddr::new(address, port), round_trip_ns, lost, link }
         }),
@@ -190,8 +221,18 @@ fn a_kind_of_server_this_version_does_not_know_is_refused_by_name() {
 }
 
 #[test]
+fn a_run_whose_name_could_be_more_than_a_name_is_refused() {
+    for run_id in ["", "../run", "run\ncell 3", "r\u{fc}n", &"r".repeat(65)] {
+        let open = pb::Open { run_id: run_id.to_owned(), ..pb::Open::default() };
+        let command = pb::Command { kind: Some(pb::command::Kind::Open(open)) };
+        let refusal = Command::try_from(command).expect_err(run_id).to_string();
+        assert!(refusal.starts_with("invalid message: open.run_id has 1 to 64 of"), "{refusal}");
+    }
+}
+
+#[test]
 fn an_address_that_is_a_name_is_refused() {
-    let drive = pb::Drive { cell: 1, address: "example.invalid".to_owned(), port: 80 };
+    let drive = pb::Drive { cell: 1, address: "example.invalid".to_owned(), port: 80, consent: None };
     let command = pb::Command { kind: Some(pb::command::Kind::Drive(drive)) };
     let refusal = Command::try_from(command).expect_err("a name");
     assert!(refusal.to_string().contains("drive.address is not a numeric address"), "{refusal}");

@@ -149,3 +149,14 @@ async fn a_stream_that_does_not_say_what_it_is_for_is_refused() {
     let refusal = client.run(ReceiverStream::new(frames)).await.expect_err("not attached");
     assert_eq!(refusal.code(), Code::InvalidArgument, "{refusal:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_the_agent_and_says_nothing_has_to_give_it_back() {
+    let sandbox = Sandbox::new();
+    let (agent, mut client) = agent_and_client(&sandbox).await;
+    let (_commands, mut silent) = attach(&mut client, "silent", true).await.expect("the stream opens");
+    let refusal = next_event(&mut silent).await.expect_err("no event");
+    assert!(refusal.message().contains("nothing was heard of the controller for 10s"), "{refusal:?}");
+    open(&mut client, open_command(PROTOCOL)).await.expect("the agent is free again");
+    assert!(agent.log().contains("audit: run closed"), "{}", agent.log());
+}

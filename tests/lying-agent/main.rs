@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rpycbench_certs::Identity;
 use rpycbench_measure::{RunningHistogram, Samples};
 use rpycbench_proto::frame::{CommandFrame, EventFrame, Word};
-use rpycbench_proto::message::{Driven, Link, Pinned, PythonFacts};
+use rpycbench_proto::message::{Consent, Driven, Link, Pinned, PythonFacts};
 use rpycbench_proto::pb::agent_server::{Agent, AgentServer};
 use rpycbench_proto::{Command, Event, PROTOCOL, pb};
 use tokio::net::{TcpListener, TcpStream};
@@ -96,16 +96,19 @@ impl Agent for Liar {
 
 fn answer(lie: &str, command: Command) -> Vec<Event> {
     match command {
-        Command::Open(_) => vec![Event::Opened { epoch_ns: 0 }],
+        Command::Open(_) => vec![Event::Opened { epoch_ns: 0, nonce: [0; 32] }],
         Command::Prepare { .. } => vec![Event::Prepared(PythonFacts::default())],
-        Command::Echo { address } => vec![Event::Echoing { address: (address, 1).into(), link: Link::default() }],
+        Command::Echo { address, .. } => {
+            let (address, consent) = ((address, 1).into(), Consent::default());
+            vec![Event::Echoing { address, link: Link::default(), consent }]
+        }
         Command::Ping { target, .. } => {
             vec![Event::Pinged { target, round_trip_ns: vec![50_000], lost: 0, link: Link::default() }]
         }
         Command::Serve { cell, address, .. } => {
             vec![Event::Serving { cell, address: (address, 1).into(), pinned: Pinned::default(), startup_ns: 1 }]
         }
-        Command::Arm { cell, .. } => vec![Event::Armed { cell, pinned: Pinned::default() }],
+        Command::Arm { cell, .. } => vec![Event::Armed { cell, pinned: Pinned::default(), nonce: [0; 32] }],
         Command::Drive { cell, .. } => {
             let histogram = RunningHistogram::default().parts().expect("a histogram");
             let (claimed, batch, expected) = match lie {
@@ -128,7 +131,10 @@ fn answer(lie: &str, command: Command) -> Vec<Event> {
                 }),
             ]
         }
-        Command::Listen { address, ports } => vec![Event::Listening { address, ports }],
+        Command::Listen { address, ports, .. } => {
+            vec![Event::Listening { address, ports, consent: Consent::default() }]
+        }
+        Command::Agree { cell, .. } => vec![Event::Agreed { cell, consent: Consent::default() }],
         Command::Reach { .. } => vec![Event::Reached],
         Command::Stop { cell } => vec![Event::Stopped { cell, server: None, driver: None }],
     }

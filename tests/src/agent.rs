@@ -75,18 +75,7 @@ impl Agent {
         config: ClientConfig,
         name: &str,
     ) -> Result<AgentClient<Channel>, tonic::transport::Error> {
-        let tls = TlsConnector::from(Arc::new(config));
-        let name = ServerName::try_from(agent_dns_name(name)).expect("a name");
-        let target = self.address.clone();
-        let connector = service_fn(move |_: Uri| {
-            let (tls, name, target) = (tls.clone(), name.clone(), target.clone());
-            async move {
-                let socket = TcpStream::connect(&target).await?;
-                Ok::<_, io::Error>(TokioIo::new(tls.connect(name, socket).await?))
-            }
-        });
-        let endpoint = Endpoint::from_shared(format!("http://{}", self.address)).expect("an address");
-        Ok(AgentClient::new(endpoint.connect_with_connector(connector).await?))
+        Ok(AgentClient::new(channel(&self.address, config, &agent_dns_name(name)).await?))
     }
 
     /// Connects without TLS.
@@ -96,4 +85,26 @@ impl Agent {
     pub async fn connect_in_the_clear(&self) -> Result<AgentClient<Channel>, tonic::transport::Error> {
         AgentClient::connect(format!("http://{}", self.address)).await
     }
+}
+
+/// Connects to `address` with TLS settings of the caller's choice, and asks there for the server `name`.
+///
+/// # Errors
+/// When the connection is refused, which with TLS 1.3 may also show only in the first call.
+///
+/// # Panics
+/// When address or name are none.
+pub async fn channel(address: &str, config: ClientConfig, name: &str) -> Result<Channel, tonic::transport::Error> {
+    let tls = TlsConnector::from(Arc::new(config));
+    let name = ServerName::try_from(name.to_owned()).expect("a name");
+    let target = address.to_owned();
+    let connector = service_fn(move |_: Uri| {
+        let (tls, name, target) = (tls.clone(), name.clone(), target.clone());
+        async move {
+            let socket = TcpStream::connect(&target).await?;
+            Ok::<_, io::Error>(TokioIo::new(tls.connect(name, socket).await?))
+        }
+    });
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("an address");
+    endpoint.connect_with_connector(connector).await
 }

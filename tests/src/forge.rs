@@ -102,6 +102,7 @@ impl Forge {
         let certificate = params.signed_by(&key, &issuer).expect("signed").pem();
         let identity = serde_json::json!({
             "certificate": certificate, "key": key.serialize_pem(), "trusted": kept(trusted, "certificate"),
+            "agents": kept("agents", "certificate"),
         });
         serde_json::from_value(identity).expect("an identity")
     }

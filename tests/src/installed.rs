@@ -67,6 +67,20 @@ impl Installed {
         Self::launch(sandbox, name, address, Extra { identity: Some(identity), ..Extra::default() })
     }
 
+    /// [`Installed::start_as`] with more arguments.
+    ///
+    /// # Panics
+    /// As [`Installed::start`].
+    pub fn start_with_identity(
+        sandbox: &Sandbox,
+        name: &str,
+        address: &str,
+        args: &[&str],
+        identity: &Identity,
+    ) -> Self {
+        Self::launch(sandbox, name, address, Extra { args, identity: Some(identity), ..Extra::default() })
+    }
+
     fn launch(sandbox: &Sandbox, name: &str, address: &str, extra: Extra<'_>) -> Self {
         let Extra { args, environment, identity } = extra;
         let state = sandbox.path().join(name);

@@ -11,6 +11,7 @@ pub mod patience;
 pub mod processes;
 pub mod sandbox;
 pub mod served;
+pub mod spoken;
 pub mod ssh;
 pub mod two_hosts;
 

@@ -8,6 +8,7 @@
 mod clock;
 mod cpus;
 mod frequency;
+mod limits;
 mod load;
 mod memory;
 mod network;
@@ -16,6 +17,8 @@ mod state;
 
 use std::fmt::Write;
 use std::path::Path;
+
+use crate::limits::LimitsSource;
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,8 +69,8 @@ impl Finding {
     }
 }
 
-/// Looks at this host, with `state` as the folder for environments. Takes about a second: it watches the CPUs that long.
-pub fn examine(state: &Path) -> Vec<Finding> {
+/// Looks at this host, with `state` as the folder for environments and limits from there. Takes about a second: it watches the CPUs that long.
+pub fn examine(state: &Path, limits: &LimitsSource) -> Vec<Finding> {
     [
         python::examine(state),
         state::examine(state),
@@ -77,6 +80,7 @@ pub fn examine(state: &Path) -> Vec<Finding> {
         clock::examine(),
         memory::examine(),
         network::examine(),
+        limits::examine(limits),
     ]
     .into_iter()
     .flatten()
@@ -143,7 +147,7 @@ mod tests {
     #[test]
     fn this_host_can_be_examined_and_every_trouble_has_a_next_step() {
         let state = tempfile::tempdir().unwrap();
-        let findings = examine(state.path());
+        let findings = examine(state.path(), &LimitsSource::OwnUser);
         assert!(findings.len() > 12, "{findings:?}");
         for finding in &findings {
             assert!(!finding.found.is_empty(), "{finding:?}");

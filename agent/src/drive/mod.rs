@@ -3,16 +3,18 @@
 mod recording;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rpycbench_measure::{Placement, Stack, Workload};
 use rpycbench_process::metrics;
-use rpycbench_proto::message::{CellId, CellName, Driven, Event, Exit, Failure, Pinned};
+use rpycbench_proto::message::{CellId, CellName, Driven, Event, Exit, Failure, Nonce, Pinned};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::child::Child;
+use crate::limits::{Limits, Pace};
 use crate::placement::{Role, place};
 use crate::python::Environment;
 use crate::python::worker::{ClientReport, DriveOrder, DrivenReport, Report, TargetOrder};
@@ -40,6 +42,10 @@ pub struct Drive {
     pub placement: Placement,
     /// For metrics.
     pub name: CellName,
+    /// What the host's administrator allows.
+    pub limits: Arc<Limits>,
+    /// For who consents to be driven at.
+    pub nonce: Nonce,
 }
 
 type Bad = (&'static str, String);
@@ -103,7 +109,7 @@ async fn measure(
 ) -> Result<Option<(Recording, Ended)>, Bad> {
     let Some(armed) = stop.run_until_cancelled(timeout(ARM_LIMIT, arm(child, order))).await else { return Ok(None) };
     let mut recording = armed.map_err(|_| ("arm driver", format!("not ready after {ARM_LIMIT:?}")))??;
-    send(events, Event::Armed { cell: order.cell, pinned }).await;
+    send(events, Event::Armed { cell: order.cell, pinned, nonce: order.nonce }).await;
     // Without a target the cell is over before it began.
     let Some(Ok(target)) = stop.run_until_cancelled(target).await else { return Ok(None) };
     let watching = watch(child, order, target, &mut recording, events);
@@ -150,10 +156,15 @@ async fn watch(
 ) -> Result<DrivenReport, Bad> {
     const PHASE: &str = "drive";
     drop(child.order(&TargetOrder { address: target.ip(), port: target.port() }).await);
+    let pace = Pace::new(order.limits.clone());
     loop {
         let line = match timeout(PROGRESS_INTERVAL, child.line()).await {
             Err(_) => {
-                send(events, progress(order.cell, recording)?).await;
+                let event = progress(order.cell, recording)?;
+                if let Event::Progress { done, .. } = event {
+                    pace.look(done).map_err(|denial| (PHASE, denial.to_string()))?;
+                }
+                send(events, event).await;
                 continue;
             }
             Ok(None) => return Err((PHASE, "the driver ended before it was done".to_owned())),

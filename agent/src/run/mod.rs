@@ -1,11 +1,17 @@
 //! The agent's side of a run: the state machine drawn in `agent.proto`, and the only `select!`.
 
+mod admission;
+mod consent;
 mod network;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use rpycbench_certs::Identity;
+use rpycbench_measure::Stack;
 use rpycbench_proto::message::{CellId, Event, Exit, Failure, Open};
 use rpycbench_proto::{Command, PROTOCOL};
 use tokio::sync::{mpsc, oneshot};
@@ -14,9 +20,12 @@ use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use consent::{Armed, Words};
+
 use crate::clock;
 use crate::drive::{self, Drive};
 use crate::holder::Hold;
+use crate::limits::{Denial, Limits};
 use crate::ping::RoundTrips;
 use crate::python::environment::{Environment, EnvironmentError, Step};
 use crate::serve::{self, Serve};
@@ -30,15 +39,31 @@ pub enum RunError {
         /// The controller's.
         theirs: u32,
     },
+    /// Nobody may have the agent without saying what for.
+    #[error("no command within {0:?}: the agent is free again")]
+    Silent(Duration),
     /// A command came in a state where it makes no sense.
     #[error("unexpected command: {0}")]
     Unexpected(String),
     /// A command did not parse.
     #[error("{0}")]
     Malformed(String),
+    /// The host's limits forbid it.
+    #[error(transparent)]
+    Denied(#[from] Denial),
     /// The host has no usable clock.
     #[error("no CLOCK_MONOTONIC_RAW on this host: {0}")]
     Clock(nix::Error),
+}
+
+/// What a run is allowed, and has to work with.
+pub(crate) struct Terms {
+    /// Where environments are kept.
+    pub(crate) state: PathBuf,
+    /// What the host's administrator allows.
+    pub(crate) limits: Arc<Limits>,
+    /// What the agent signs with, and whose consent it believes.
+    pub(crate) identity: Identity,
 }
 
 /// Follows the controller's commands until it closes the stream, the stream breaks or `stop`; then every process that the
@@ -47,21 +72,23 @@ pub enum RunError {
 /// # Errors
 /// When the controller breaks the rules of the conversation.
 pub(crate) async fn run(
-    state: PathBuf,
+    terms: Terms,
     hold: &Hold,
     commands: impl Stream<Item = Result<Command, String>>,
     events: mpsc::Sender<Event>,
     stop: CancellationToken,
 ) -> Result<(), RunError> {
-    tokio::pin!(commands);
+    let overrun = admission::overrun(terms.limits.clone());
+    tokio::pin!(commands, overrun);
     let mut run = Run {
-        state,
+        terms,
         events,
         environment: None,
         cells: HashMap::new(),
         tasks: JoinSet::new(),
         background: JoinSet::new(),
-        opened: false,
+        opened: None,
+        words: Words::new(),
         hold,
     };
     let outcome = loop {
@@ -73,6 +100,7 @@ pub(crate) async fn run(
             },
             Some(ended) = run.tasks.join_next() => if let Ok(ended) = ended { run.settle(ended).await },
             () = stop.cancelled() => break Ok(()),
+            denial = &mut overrun => break Err(denial.into()),
         }
     };
     for cell in run.cells.values() {
@@ -90,14 +118,16 @@ fn whole_run(phase: &str, reason: String) -> Event {
 }
 
 struct Run<'a> {
-    state: PathBuf,
+    terms: Terms,
     events: mpsc::Sender<Event>,
     environment: Option<Environment>,
     cells: HashMap<CellId, Cell>,
     tasks: JoinSet<Ended>,
     /// What answers other hosts; it ends with the run.
     background: JoinSet<()>,
-    opened: bool,
+    /// The run's name, once opened.
+    opened: Option<String>,
+    words: Words,
     hold: &'a Hold,
 }
 
@@ -105,7 +135,9 @@ struct Run<'a> {
 #[derive(Default)]
 struct Cell {
     stop: CancellationToken,
-    target: Option<oneshot::Sender<SocketAddr>>,
+    /// Where its server answers, once it does.
+    serving: Arc<OnceLock<SocketAddr>>,
+    armed: Option<Armed>,
     /// Roles that have not ended.
     running: u32,
     server: Option<Exit>,
@@ -130,52 +162,52 @@ impl Run<'_> {
                 return Err(RunError::Protocol { theirs: protocol });
             }
             Command::Open(open) => {
-                self.opened = true;
+                self.terms.limits.run(open.expected)?;
+                self.opened = Some(open.run_id.clone());
                 self.hold.enter(open);
                 let epoch_ns = clock::raw_ns().map_err(RunError::Clock)?;
-                self.send(Event::Opened { epoch_ns }).await;
+                self.send(Event::Opened { epoch_ns, nonce: self.words.nonce }).await;
             }
-            other if !self.opened => return Err(RunError::Unexpected(format!("{other:?} before open"))),
-            Command::Prepare { stacks } => {
-                let (state, events) = (self.state.clone(), self.events.clone());
-                let span = tracing::info_span!(target: "rpycbench", "prepare");
-                let preparing = async move {
-                    let progress = |Step { what, done, total }: Step| {
-                        // A step that finds the queue full is not shown; the next one is.
-                        drop(events.try_send(Event::Preparing { what, done, total }));
-                    };
-                    Ended::Prepared(Environment::prepare(&state, &stacks, progress).await)
-                };
-                self.tasks.spawn(preparing.instrument(span));
-            }
-            Command::Echo { address } => self.echo(address).await,
-            Command::Ping { target, count } => self.ping(target, count),
-            Command::Listen { address, ports } => self.listen(address, &ports).await,
-            Command::Reach { address, ports } => self.reach(address, ports),
+            other if self.opened.is_none() => return Err(RunError::Unexpected(format!("{other:?} before open"))),
+            Command::Prepare { stacks } => self.prepare(stacks),
+            Command::Echo { address, nonce } => self.echo(address, &nonce).await,
+            Command::Ping { target, count, consent } => self.ping(target, count, consent).await,
+            Command::Listen { address, ports, nonce } => self.listen(address, &ports, &nonce).await,
+            Command::Reach { address, ports, consent } => self.reach(address, ports, consent).await,
+            Command::Agree { cell, nonce } => self.agree(cell, &nonce).await,
             Command::Serve { cell, server, address, placement, name } => {
+                if let Err(denial) = self.terms.limits.server(&server, address) {
+                    self.deny(cell, "serve", &denial).await;
+                    return Ok(());
+                }
                 let environment = self.environment("serve")?;
                 let stop = self.enter(cell);
-                let serving =
-                    serve::serve(Serve { cell, server, address, placement }, environment, stop, self.events.clone());
+                let up = self.cells.entry(cell).or_default().serving.clone();
+                let order = Serve { cell, server, address, placement, up };
+                let serving = serve::serve(order, environment, stop, self.events.clone());
                 let span = tracing::info_span!(target: "rpycbench", "serve", cell = %name);
                 self.tasks.spawn(async move { Ended::Server(cell, serving.await) }.instrument(span));
             }
             Command::Arm { cell, stack, workload, placement, name } => {
+                if let Err(denial) = self.terms.limits.workload(&workload) {
+                    self.deny(cell, "drive", &denial).await;
+                    return Ok(());
+                }
                 let environment = self.environment("arm")?;
                 let (target, given) = oneshot::channel();
                 let stop = self.enter(cell);
                 let span = tracing::info_span!(target: "rpycbench", "drive", cell = %name);
-                let order = Drive { cell, stack, workload, placement, name };
+                let (limits, armed) = (self.terms.limits.clone(), Armed::new(target));
+                let order = Drive { cell, stack, workload, placement, name, limits, nonce: armed.nonce };
                 let driving = drive::drive(order, environment, given, stop, self.events.clone());
                 self.tasks.spawn(async move { Ended::Driver(cell, driving.await) }.instrument(span));
-                self.cells.entry(cell).or_default().target = Some(target);
+                self.cells.entry(cell).or_default().armed = Some(armed);
             }
-            Command::Drive { cell, target } => {
-                let waiting = self.cells.get_mut(&cell).and_then(|cell| cell.target.take());
-                let waiting = waiting
-                    .ok_or_else(|| RunError::Unexpected(format!("drive for cell {cell}, which is not armed")))?;
-                // Refused where the driver has just failed, which it reports itself.
-                let _ = waiting.send(target);
+            Command::Drive { cell, target, consent } => {
+                let armed = self.cells.get_mut(&cell).and_then(|cell| cell.armed.take());
+                let armed =
+                    armed.ok_or_else(|| RunError::Unexpected(format!("drive for cell {cell}, which is not armed")))?;
+                self.let_go(cell, armed, target, consent).await;
             }
             Command::Stop { cell } => {
                 let entered = self.cells.entry(cell).or_default();
@@ -185,6 +217,19 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    fn prepare(&mut self, stacks: Vec<Stack>) {
+        let (state, events) = (self.terms.state.clone(), self.events.clone());
+        let span = tracing::info_span!(target: "rpycbench", "prepare");
+        let preparing = async move {
+            let progress = |Step { what, done, total }: Step| {
+                // A step that finds the queue full is not shown; the next one is.
+                drop(events.try_send(Event::Preparing { what, done, total }));
+            };
+            Ended::Prepared(Environment::prepare(&state, &stacks, progress).await)
+        };
+        self.tasks.spawn(preparing.instrument(span));
     }
 
     fn environment(&self, what: &str) -> Result<Environment, RunError> {

@@ -3,6 +3,7 @@
 mod ready;
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use rpycbench_measure::{Placement, Server};
@@ -30,6 +31,8 @@ pub struct Serve {
     pub address: IpAddr,
     /// Where it may run.
     pub placement: Placement,
+    /// Set to where it answers, once it does.
+    pub up: Arc<OnceLock<SocketAddr>>,
 }
 
 /// Starts the server, reports `Serving`, and keeps it until `stop`. A server that does not start, or ends before it is
@@ -63,6 +66,8 @@ pub async fn serve(
         Some(Ok(Err((phase, reason)))) => Some((phase, reason)),
         Some(Ok(Ok(address))) => {
             let startup_ns = began.elapsed().as_nanos().try_into().unwrap_or(u64::MAX);
+            // There is one server a cell; of a second the first word stays.
+            let _ = order.up.set(address);
             drop(events.send(Event::Serving { cell: order.cell, address, pinned, startup_ns }).await);
             return keep(order.cell, child, &stop, &events).await;
         }

@@ -17,6 +17,7 @@ use super::code::Code;
 use super::pin::pin_of;
 use crate::authority::dated;
 use crate::certificate::{CertificateFault, Holder, Role};
+use crate::consent::ConsentFault;
 use crate::{CertError, Identity, files};
 
 /// How long a code lets in.
@@ -43,7 +44,8 @@ pub(super) struct UnderWay {
 
 struct Pending {
     key: KeyPair,
-    trusted: String,
+    controllers: String,
+    agents: String,
 }
 
 impl std::fmt::Debug for Pending {
@@ -96,6 +98,9 @@ pub enum EnrolRefusal {
         /// The name that the code gives this agent.
         agent: String,
     },
+    /// A certificate that the controller's own authority of agents has not signed.
+    #[error("the certificate and the authority of agents do not fit: {0}")]
+    Stranger(ConsentFault),
     /// Keys or files.
     #[error(transparent)]
     Certificates(#[from] CertError),
@@ -166,18 +171,20 @@ impl AgentState {
         Ok(config)
     }
 
-    /// Checks the secret and makes a new key; returns the name to be signed for and the request, as PEM. `trusted` is the
-    /// authority whose controllers will be let in.
+    /// Checks the secret and makes a new key; returns the name to be signed for and the request, as PEM. `controllers` is the
+    /// authority whose holders will be let in, `agents` the one whose holders may consent to load.
     ///
     /// # Errors
     /// When no code is out, it has expired, or the secret is not its own.
-    pub fn begin(&self, secret: &[u8], trusted: &str) -> Result<(String, String), EnrolRefusal> {
+    pub fn begin(&self, secret: &[u8], controllers: &str, agents: &str) -> Result<(String, String), EnrolRefusal> {
         let mut under_way = self.under_way();
         let agent = self.admit(secret)?;
         // Found unusable now rather than when the first controller comes.
-        CertificateDer::from_pem_slice(trusted.as_bytes()).map_err(CertError::from)?;
+        for authority in [controllers, agents] {
+            CertificateDer::from_pem_slice(authority.as_bytes()).map_err(CertError::from)?;
+        }
         let (key, request) = key_and_request()?;
-        under_way.enrolment = Some(Pending { key, trusted: trusted.to_owned() });
+        under_way.enrolment = Some(Pending { key, controllers: controllers.to_owned(), agents: agents.to_owned() });
         Ok((agent, request))
     }
 
@@ -189,15 +196,18 @@ impl AgentState {
     pub fn complete(&self, secret: &[u8], certificate: &str) -> Result<Identity, EnrolRefusal> {
         let mut under_way = self.under_way();
         let agent = self.admit(secret)?;
-        let Pending { key, trusted } = under_way.enrolment.as_ref().ok_or(EnrolRefusal::NotUnderWay)?;
+        let Pending { key, controllers, agents } = under_way.enrolment.as_ref().ok_or(EnrolRefusal::NotUnderWay)?;
         if !is_for(certificate, key)? {
             return Err(EnrolRefusal::Overtaken);
         }
-        let identity = Identity::new(certificate.to_owned(), key.serialize_pem(), trusted.clone());
+        let (controllers, agents) = (controllers.clone(), agents.clone());
+        let identity = Identity::new(certificate.to_owned(), key.serialize_pem(), controllers, agents);
         let found = identity.holder()?;
         if found.role != Role::Agent || found.name != agent {
             return Err(EnrolRefusal::NotMine { found, agent });
         }
+        // Others will believe this agent for the same reason for which it believes them.
+        identity.believe(certificate).map_err(EnrolRefusal::Stranger)?;
         self.replace(&identity)?;
         under_way.enrolment = None;
         files::remove(&self.path("enrol-code"))?;

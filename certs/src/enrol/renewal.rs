@@ -193,6 +193,6 @@ mod tests {
         params.not_after = time::OffsetDateTime::now_utc() - Duration::from_secs(3600);
         let key = rcgen::KeyPair::generate().expect("a key");
         let certificate = params.self_signed(&key).expect("signed").pem();
-        Identity::new(certificate.clone(), key.serialize_pem(), certificate)
+        Identity::new(certificate.clone(), key.serialize_pem(), certificate.clone(), certificate)
     }
 }

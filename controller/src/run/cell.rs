@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rpycbench_measure::RunningHistogram;
 use rpycbench_process::metrics;
-use rpycbench_proto::message::{CellId, Driven, Exit, Failure};
+use rpycbench_proto::message::{CellId, Consent, Driven, Exit, Failure, Nonce};
 use rpycbench_proto::{Command, Event};
 use tracing::Span;
 
@@ -43,8 +43,9 @@ pub(super) struct Going {
     cell: Cell,
     name: String,
     number: usize,
-    /// Place of the host that drives.
+    /// Places of the hosts that drive and serve.
     client: usize,
+    server: usize,
     /// Hosts that have not said `Stopped`, each once.
     hosts: Vec<usize>,
     record: CellRecord,
@@ -57,7 +58,11 @@ pub(super) struct Going {
     span: Span,
     phase_span: Span,
     target: Option<SocketAddr>,
-    armed: bool,
+    /// Of the driver that waits, for the agent that consents.
+    armed: Option<Nonce>,
+    /// Whether the agent that serves was asked, and what it said.
+    asked: bool,
+    consent: Option<Consent>,
     done: u64,
     failed: u64,
     batches: u64,
@@ -100,6 +105,7 @@ impl Going {
             name,
             number,
             client: topology.client,
+            server: topology.server,
             hosts: topology.hosts(),
             record,
             writer,
@@ -109,7 +115,9 @@ impl Going {
             phase_span: tracing::info_span!(target: "rpycbench", parent: &span, "starting"),
             span,
             target: None,
-            armed: false,
+            armed: None,
+            asked: false,
+            consent: None,
             done: 0,
             failed: 0,
             batches: 0,
@@ -139,7 +147,7 @@ impl Going {
             placement: plan.placement,
             name,
         };
-        [(plan.topologies[cell.topology].server, serve), (self.client, arm)]
+        [(self.server, serve), (self.client, arm)]
     }
 
     pub(super) fn cell(&self) -> Cell {
@@ -190,16 +198,23 @@ impl Going {
     pub(super) fn advance(&mut self) -> Vec<(usize, Command)> {
         let id = self.cell.id;
         let has_ended = self.driven.is_some() || self.trouble.is_some();
-        match (self.phase, self.target) {
-            (Phase::Stopping { .. }, _) => Vec::new(),
+        match (self.phase, self.target, self.armed) {
+            (Phase::Stopping { .. }, ..) => Vec::new(),
             _ if has_ended => {
                 self.enter(Phase::Stopping { since: Instant::now() });
                 self.hosts.iter().map(|&host| (host, Command::Stop { cell: id })).collect()
             }
-            (Phase::Starting, Some(target)) if self.armed => {
-                self.enter(Phase::Driving);
-                vec![(self.client, Command::Drive { cell: id, target })]
-            }
+            (Phase::Starting, Some(target), Some(nonce)) => match self.consent.take() {
+                Some(consent) => {
+                    self.enter(Phase::Driving);
+                    vec![(self.client, Command::Drive { cell: id, target, consent: Some(consent) })]
+                }
+                None if self.asked => Vec::new(),
+                None => {
+                    self.asked = true;
+                    vec![(self.server, Command::Agree { cell: id, nonce })]
+                }
+            },
             _ => Vec::new(),
         }
     }
@@ -240,10 +255,11 @@ impl Going {
                 self.record.server_startup_ns = Some(startup_ns);
                 self.record.server_cpus = pinned.cpus;
             }
-            Event::Armed { cell, pinned } if self.is(cell) => {
-                self.armed = true;
+            Event::Armed { cell, pinned, nonce } if self.is(cell) => {
+                self.armed = Some(nonce);
                 self.record.driver_cpus = pinned.cpus;
             }
+            Event::Agreed { cell, consent } if self.is(cell) => self.consent = Some(consent),
             Event::Progress { cell, done, failed, histogram } if self.is(cell) => {
                 (self.done, self.failed) = (done, failed);
                 match RunningHistogram::from_parts(&histogram) {

@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use rpycbench_certs::Authority;
 use rpycbench_process::{Shutdown, metrics};
 use rpycbench_proto::Command;
+use rpycbench_proto::message::Nonce;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -104,6 +105,7 @@ pub(crate) async fn run(
         events,
         reporter,
         shutdown: shutdown.clone(),
+        nonces: HashMap::new(),
         lost: HashMap::new(),
         seen: HashMap::new(),
         watched,
@@ -164,6 +166,8 @@ struct Run<'a> {
     events: mpsc::Receiver<(usize, FromAgent)>,
     reporter: &'a mut Reporter,
     shutdown: Shutdown,
+    /// Of the agents of these hosts, for who consents to be pinged or reached by them.
+    nonces: HashMap<usize, Nonce>,
     /// Hosts whose agent is gone, and why.
     lost: HashMap<usize, String>,
     /// How long cells of each topology, server and workload have taken.

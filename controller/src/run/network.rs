@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU16;
 
-use rpycbench_proto::message::Failure;
+use rpycbench_proto::message::{Failure, Nonce};
 use rpycbench_proto::{Command, Event};
 
 use super::{Heed, Next, Run, RunError, record};
@@ -44,9 +44,10 @@ impl Run<'_> {
         let ports: BTreeSet<u16> = plan.servers.iter().map(|it| it.server.port.map_or(0, NonZeroU16::get)).collect();
         for (client, server) in pairs {
             let address = self.settings.plan.hosts[server].serve_on;
-            self.send(server, Command::Listen { address, ports: ports.iter().copied().collect() }).await;
-            let Event::Listening { ports, .. } = self.answer().await? else { continue };
-            self.send(client, Command::Reach { address, ports }).await;
+            let (ports, nonce) = (ports.iter().copied().collect(), self.nonce_of(client));
+            self.send(server, Command::Listen { address, ports, nonce }).await;
+            let Event::Listening { ports, consent, .. } = self.answer().await? else { continue };
+            self.send(client, Command::Reach { address, ports, consent: Some(consent) }).await;
             self.answer().await.map_err(|error| match error {
                 RunError::Network { host, reason } => {
                     let server = &self.settings.plan.hosts[server].name;
@@ -73,9 +74,10 @@ impl Run<'_> {
                 let topology = &self.settings.plan.topologies[topology];
                 (topology.client, topology.server)
             };
-            self.send(server, Command::Echo { address: self.serve_address(topology) }).await;
-            let Event::Echoing { address, link: serving } = self.answer().await? else { continue };
-            self.send(client, Command::Ping { target: address, count: PINGS }).await;
+            let (address, nonce) = (self.serve_address(topology), self.nonce_of(client));
+            self.send(server, Command::Echo { address, nonce }).await;
+            let Event::Echoing { address: target, link: serving, consent } = self.answer().await? else { continue };
+            self.send(client, Command::Ping { target, count: PINGS, consent: Some(consent) }).await;
             let Event::Pinged { target, round_trip_ns, lost, link: driving } = self.answer().await? else { continue };
             let name = self.settings.plan.topologies[topology].name.clone();
             if lost > 0 {
@@ -88,6 +90,11 @@ impl Run<'_> {
             record::ping(&mut self.manifest, name, target, round_trip_ns, lost);
         }
         Ok(())
+    }
+
+    /// What an agent knows a consent by. One that has not said it will believe none.
+    fn nonce_of(&self, host: usize) -> Nonce {
+        self.nonces.get(&host).copied().unwrap_or_default()
     }
 
     async fn answer(&mut self) -> Result<Event, RunError> {
@@ -107,7 +114,8 @@ impl Run<'_> {
         }
     }
 
-    fn unreachable(&self, host: usize, reason: String) -> RunError {
+    /// An agent that is gone, or does not do what every run begins with.
+    pub(super) fn unreachable(&self, host: usize, reason: String) -> RunError {
         RunError::Network { host: self.settings.plan.hosts[host].name.clone(), reason }
     }
 }

@@ -29,12 +29,15 @@ impl Run<'_> {
             match self.next(Heed::Drain).await {
                 Next::Tick => {}
                 Next::Drain => return Err(RunError::Interrupted),
-                Next::From(number, FromAgent::Lost(reason)) => return Err(self.not_ready(number, reason)),
+                Next::From(number, FromAgent::Lost(reason)) => return Err(self.unreachable(number, reason)),
                 Next::From(number, FromAgent::Banned(since)) => return Err(self.banned(number, since)),
                 Next::From(number, FromAgent::Event(event)) => {
                     let host = self.settings.plan.hosts[number].name.clone();
                     match *event {
-                        Event::Opened { epoch_ns } => record::epoch(&mut self.manifest, &host, epoch_ns),
+                        Event::Opened { epoch_ns, nonce } => {
+                            self.nonces.insert(number, nonce);
+                            record::epoch(&mut self.manifest, &host, epoch_ns);
+                        }
                         Event::Preparing { what, done, total } => {
                             self.reporter.tell(&RunEvent::Preparing { host, what, done, total });
                         }

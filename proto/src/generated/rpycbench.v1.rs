@@ -107,7 +107,7 @@ pub struct EventFrame {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Command {
-    #[prost(oneof = "command::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
+    #[prost(oneof = "command::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20")]
     pub kind: ::core::option::Option<command::Kind>,
 }
 /// Nested message and enum types in `Command`.
@@ -134,13 +134,15 @@ pub mod command {
         Listen(super::Listen),
         #[prost(message, tag = "10")]
         Reach(super::Reach),
+        #[prost(message, tag = "20")]
+        Agree(super::Agree),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Event {
     #[prost(
         oneof = "event::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 20"
     )]
     pub kind: ::core::option::Option<event::Kind>,
 }
@@ -176,6 +178,8 @@ pub mod event {
         Listening(super::Listening),
         #[prost(message, tag = "14")]
         Reached(super::Reached),
+        #[prost(message, tag = "20")]
+        Agreed(super::Agreed),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -192,11 +196,26 @@ pub struct Open {
     #[prost(uint64, tag = "5")]
     pub expected_ns: u64,
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Opened {
     /// This host's CLOCK_MONOTONIC_RAW when the run was opened: its samples are told relative to it.
     #[prost(int64, tag = "1")]
     pub epoch_ns: i64,
+    /// 32 bytes, made for this run: what others sign who consent to be pinged or reached by this agent.
+    #[prost(bytes = "vec", tag = "2")]
+    pub nonce: ::prost::alloc::vec::Vec<u8>,
+}
+/// An agent's word that another may send packets to an address of its own. The signature is over purpose, run, cell, nonce,
+/// address and ports, which the other knows by itself; certs/src/consent.rs has them in order. What makes the other believe it
+/// is that its own controller's authority of agents has signed the certificate.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Consent {
+    /// PEM.
+    #[prost(string, tag = "1")]
+    pub certificate: ::prost::alloc::string::String,
+    /// ECDSA on P-256 with SHA-256, ASN.1.
+    #[prost(bytes = "vec", tag = "2")]
+    pub signature: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Prepare {
@@ -232,6 +251,9 @@ pub struct Prepared {
 pub struct Echo {
     #[prost(string, tag = "1")]
     pub address: ::prost::alloc::string::String,
+    /// Of the agent that will ping.
+    #[prost(bytes = "vec", tag = "2")]
+    pub nonce: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Echoing {
@@ -242,6 +264,8 @@ pub struct Echoing {
     /// What the address is on.
     #[prost(message, optional, tag = "3")]
     pub link: ::core::option::Option<Link>,
+    #[prost(message, optional, tag = "4")]
+    pub consent: ::core::option::Option<Consent>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Ping {
@@ -251,6 +275,8 @@ pub struct Ping {
     pub port: u32,
     #[prost(uint32, tag = "3")]
     pub count: u32,
+    #[prost(message, optional, tag = "4")]
+    pub consent: ::core::option::Option<Consent>,
 }
 /// Round trips of datagrams of 64 bytes, one after the other, from before the send to after the receive.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -298,6 +324,9 @@ pub struct Listen {
     pub address: ::prost::alloc::string::String,
     #[prost(uint32, repeated, tag = "2")]
     pub ports: ::prost::alloc::vec::Vec<u32>,
+    /// Of the agent that will call.
+    #[prost(bytes = "vec", tag = "3")]
+    pub nonce: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Listening {
@@ -306,6 +335,8 @@ pub struct Listening {
     /// Those that it could listen on.
     #[prost(uint32, repeated, tag = "2")]
     pub ports: ::prost::alloc::vec::Vec<u32>,
+    #[prost(message, optional, tag = "3")]
+    pub consent: ::core::option::Option<Consent>,
 }
 /// Opens a TCP connection to every port, one after the other.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -314,6 +345,8 @@ pub struct Reach {
     pub address: ::prost::alloc::string::String,
     #[prost(uint32, repeated, tag = "2")]
     pub ports: ::prost::alloc::vec::Vec<u32>,
+    #[prost(message, optional, tag = "3")]
+    pub consent: ::core::option::Option<Consent>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Reached {}
@@ -450,6 +483,24 @@ pub struct Armed {
     pub cell: u32,
     #[prost(message, optional, tag = "2")]
     pub pinned: ::core::option::Option<Pinned>,
+    /// 32 bytes, made for this Arm: what the agent signs that consents to be driven at.
+    #[prost(bytes = "vec", tag = "3")]
+    pub nonce: ::prost::alloc::vec::Vec<u8>,
+}
+/// Asks the agent that serves whether its server may be driven at by who has made that nonce.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Agree {
+    #[prost(uint32, tag = "1")]
+    pub cell: u32,
+    #[prost(bytes = "vec", tag = "2")]
+    pub nonce: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Agreed {
+    #[prost(uint32, tag = "1")]
+    pub cell: u32,
+    #[prost(message, optional, tag = "2")]
+    pub consent: ::core::option::Option<Consent>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Drive {
@@ -459,6 +510,9 @@ pub struct Drive {
     pub address: ::prost::alloc::string::String,
     #[prost(uint32, tag = "3")]
     pub port: u32,
+    /// May be absent where the limits of the agent that drives list the address.
+    #[prost(message, optional, tag = "4")]
+    pub consent: ::core::option::Option<Consent>,
 }
 /// The distribution of the ok samples since the last Progress, to be added up by the controller.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1135,6 +1189,9 @@ pub struct BeginRequest {
     /// PEM: whose controllers the agent shall let in.
     #[prost(string, tag = "2")]
     pub controllers_authority: ::prost::alloc::string::String,
+    /// PEM: whose agents it shall believe that they consent to its load. It must have signed the certificate.
+    #[prost(string, tag = "3")]
+    pub agents_authority: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BeginReply {

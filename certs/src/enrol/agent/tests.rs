@@ -18,12 +18,13 @@ fn authority() -> Authority {
 fn a_code_lets_in_once() {
     let (_folder, state, code) = state();
     let authority = authority();
-    let (agent, request) = state.begin(&code.secret, authority.controllers_certificate()).expect("let in");
+    let (agent, request) =
+        state.begin(&code.secret, authority.controllers_certificate(), authority.agents_certificate()).expect("let in");
     assert_eq!(agent, "hurin");
     let certificate = authority.sign_agent(&agent, &request).expect("signed");
     state.complete(&code.secret, &certificate).expect("enrolled");
     assert!(state.identity().expect("readable").is_some());
-    let again = state.begin(&code.secret, authority.controllers_certificate());
+    let again = state.begin(&code.secret, authority.controllers_certificate(), authority.agents_certificate());
     assert!(matches!(again, Err(EnrolRefusal::NoCode)), "{again:?}");
 }
 
@@ -31,10 +32,10 @@ fn a_code_lets_in_once() {
 fn the_fifth_wrong_secret_voids_the_code() {
     let (_folder, state, code) = state();
     for left in (0..5).rev() {
-        let refusal = state.begin(&[0; 16], authority().controllers_certificate());
+        let refusal = state.begin(&[0; 16], authority().controllers_certificate(), authority().agents_certificate());
         assert!(matches!(refusal, Err(EnrolRefusal::Wrong { tries_left }) if tries_left == left), "{refusal:?}");
     }
-    let right = state.begin(&code.secret, authority().controllers_certificate());
+    let right = state.begin(&code.secret, authority().controllers_certificate(), authority().agents_certificate());
     assert!(matches!(right, Err(EnrolRefusal::NoCode)), "{right:?}");
 }
 
@@ -45,7 +46,7 @@ fn a_code_that_has_expired_lets_nobody_in() {
     let mut out: CodeOut = files::load(&path).expect("readable").expect("out");
     out.expires_unix_s = now_unix_s();
     files::save(&path, &out).expect("writable");
-    let late = state.begin(&code.secret, authority().controllers_certificate());
+    let late = state.begin(&code.secret, authority().controllers_certificate(), authority().agents_certificate());
     assert!(matches!(late, Err(EnrolRefusal::Expired)), "{late:?}");
 }
 
@@ -53,7 +54,7 @@ fn a_code_that_has_expired_lets_nobody_in() {
 fn a_newer_code_voids_the_one_before() {
     let (_folder, state, first) = state();
     state.put_code_out("hurin").expect("a code");
-    let refusal = state.begin(&first.secret, authority().controllers_certificate());
+    let refusal = state.begin(&first.secret, authority().controllers_certificate(), authority().agents_certificate());
     assert!(matches!(refusal, Err(EnrolRefusal::Wrong { .. })), "{refusal:?}");
 }
 
@@ -61,7 +62,7 @@ fn a_newer_code_voids_the_one_before() {
 fn a_certificate_for_another_key_is_refused_and_changes_nothing() {
     let (_folder, state, code) = state();
     let authority = authority();
-    state.begin(&code.secret, authority.controllers_certificate()).expect("let in");
+    state.begin(&code.secret, authority.controllers_certificate(), authority.agents_certificate()).expect("let in");
     let other = authority.agent("hurin", Duration::from_secs(60)).expect("an identity");
     let refusal = state.complete(&code.secret, other.certificate());
     assert!(matches!(refusal, Err(EnrolRefusal::Overtaken)), "{refusal:?}");
@@ -99,7 +100,9 @@ fn of_two_with_the_same_code_one_enrols() {
     for late_completes_first in [true, false] {
         let (_folder, state, code) = state();
         let (one, other) = (authority(), authority());
-        let request = |who: &Authority| state.begin(&code.secret, who.controllers_certificate()).expect("let in").1;
+        let request = |who: &Authority| {
+            state.begin(&code.secret, who.controllers_certificate(), who.agents_certificate()).expect("let in").1
+        };
         let (early, late) = (request(&one), request(&other));
         let complete = |who: &Authority, request: &str| {
             let certificate = who.sign_agent("hurin", request).expect("signed");
@@ -119,7 +122,8 @@ fn of_two_with_the_same_code_one_enrols() {
 fn a_certificate_for_another_agent_is_refused_and_changes_nothing() {
     let (_folder, state, code) = state();
     let authority = authority();
-    let (_, request) = state.begin(&code.secret, authority.controllers_certificate()).expect("let in");
+    let (_, request) =
+        state.begin(&code.secret, authority.controllers_certificate(), authority.agents_certificate()).expect("let in");
     let certificate = authority.sign_agent("morwen", &request).expect("signed");
     let refusal = state.complete(&code.secret, &certificate);
     assert!(matches!(refusal, Err(EnrolRefusal::NotMine { .. })), "{refusal:?}");

@@ -313,15 +313,7 @@ impl TryFrom<pb::Event> for Event {
             Kind::Samples(samples) => {
                 Self::Samples { cell: samples.cell, batch: samples.batch, samples: samples_from_pb(samples)? }
             }
-            Kind::Driven(driven) => Self::Driven(Driven {
-                cell: driven.cell,
-                samples: driven.samples,
-                batches: driven.batches,
-                failed: driven.failed,
-                expected: driven.expected,
-                round_trips_per_call: driven.round_trips_per_call,
-                connections_opened: driven.connections_opened,
-            }),
+            Kind::Driven(driven) => Self::Driven(driven.into()),
             Kind::Stopped(stopped) => Self::Stopped {
                 cell: stopped.cell,
                 server: stopped.server.map(Into::into),
@@ -608,6 +600,13 @@ impl From<CellName> for pb::CellName {
 impl From<pb::CellName> for CellName {
     fn from(pb::CellName { topology, server, workload, block }: pb::CellName) -> Self {
         Self { topology, server, workload, block }
+    }
+}
+
+impl From<pb::Driven> for Driven {
+    fn from(driven: pb::Driven) -> Self {
+        let pb::Driven { cell, samples, batches, failed, expected, round_trips_per_call, connections_opened } = driven;
+        Self { cell, samples, batches, failed, expected, round_trips_per_call, connections_opened }
     }
 }
 

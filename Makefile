@@ -1,6 +1,6 @@
 # `make` lists what there is. README explains `run` and `test`.
 .DEFAULT_GOAL := help
-.PHONY: help run build test check bench lab install uninstall deb proto lock fmt clean
+.PHONY: help run build test check bench lab install uninstall deb sbom proto lock fmt clean
 
 PLAN ?= deploy/plans/localhost.toml
 TOOLS := target/tools
@@ -59,6 +59,9 @@ uninstall: ## remove what `make install` installed; settings and state stay
 
 deb: build $(TOOLS)/bin/cargo-deb ## the agent as a Debian package, in target/debian
 	$(TOOLS)/bin/cargo-deb -p rpycbench-agent --no-build --locked
+
+sbom: $(TOOLS)/python.made ## what the programs are made of, in target/sbom: CycloneDX and a list of licences
+	$(VENV)/python deploy/sbom.py target/sbom
 
 proto: ## write proto/src/generated from the .proto files
 	cargo run -q -p rpycbench-proto-generate

@@ -145,7 +145,7 @@ fn consent() -> impl Strategy<Value = Consent> {
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    let maybe_exit = || proptest::option::of(exit());
+    let maybe_exit = || of(exit());
     prop_oneof![
         any::<(i64, Nonce)>().prop_map(|(epoch_ns, nonce)| Event::Opened { epoch_ns, nonce }),
         any::<(String, u32, u32)>().prop_map(|(what, done, total)| Event::Preparing { what, done, total }),

@@ -9,7 +9,7 @@ use rpycbench_certs::consent::{Purpose, Statement, this_loopback};
 use rpycbench_proto::message::{CellId, Consent, Event, Failure, Nonce};
 use tokio::sync::oneshot;
 
-use super::Run;
+use super::{Run, RunError};
 
 /// From the order to arm a driver until it is let go. In between a server starts, for which it has 30 seconds, as the driver
 /// has. A consent is asked for last, so none is older than this.
@@ -74,8 +74,18 @@ impl Run<'_> {
     }
 
     /// Gives an armed driver its target, if it may be driven at; else the driver ends.
-    pub(super) async fn let_go(&mut self, cell: CellId, armed: Armed, target: SocketAddr, consent: Option<Consent>) {
-        let Armed { nonce, since, target: waiting } = armed;
+    ///
+    /// # Errors
+    /// When no driver of the cell is armed.
+    pub(super) async fn let_go(
+        &mut self,
+        cell: CellId,
+        target: SocketAddr,
+        consent: Option<Consent>,
+    ) -> Result<(), RunError> {
+        let armed = self.cells.get_mut(&cell).and_then(|cell| cell.armed.take());
+        let unexpected = || RunError::Unexpected(format!("drive for cell {cell}, which is not armed"));
+        let Armed { nonce, since, target: waiting } = armed.ok_or_else(unexpected)?;
         let late = since.elapsed() > DRIVE_WITHIN;
         let may = if late {
             Err(format!("the order to drive came more than {DRIVE_WITHIN:?} after the one to arm"))
@@ -90,6 +100,7 @@ impl Run<'_> {
                 self.fail(cell, "drive", reason).await;
             }
         }
+        Ok(())
     }
 
     /// Whether the network may be tried at an address, as [`Self::may_send`] for what belongs to no cell.

@@ -203,12 +203,7 @@ impl Run<'_> {
                 self.tasks.spawn(async move { Ended::Driver(cell, driving.await) }.instrument(span));
                 self.cells.entry(cell).or_default().armed = Some(armed);
             }
-            Command::Drive { cell, target, consent } => {
-                let armed = self.cells.get_mut(&cell).and_then(|cell| cell.armed.take());
-                let armed =
-                    armed.ok_or_else(|| RunError::Unexpected(format!("drive for cell {cell}, which is not armed")))?;
-                self.let_go(cell, armed, target, consent).await;
-            }
+            Command::Drive { cell, target, consent } => self.let_go(cell, target, consent).await?,
             Command::Stop { cell } => {
                 let entered = self.cells.entry(cell).or_default();
                 entered.stopping = true;

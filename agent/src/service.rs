@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument;
 
+use crate::confinement::Confinement;
 use crate::holder::Holder;
 use crate::{host, run};
 
@@ -27,6 +28,7 @@ const EVENT_QUEUE: usize = 16;
 pub struct AgentService {
     state: PathBuf,
     enrolled: Option<Arc<AgentState>>,
+    confinement: Confinement,
     facts: Arc<HostFacts>,
     stop: CancellationToken,
     holder: Holder,
@@ -35,8 +37,14 @@ pub struct AgentService {
 impl AgentService {
     /// An idle agent that keeps its environments in `state` and ends its run at `stop`. `enrolled` is where its identity is
     /// kept, if it has one of its own.
-    pub fn new(state: PathBuf, enrolled: Option<Arc<AgentState>>, stop: CancellationToken) -> Self {
-        Self { state, enrolled, facts: Arc::new(host::facts()), stop, holder: Holder::default() }
+    pub fn new(
+        state: PathBuf,
+        enrolled: Option<Arc<AgentState>>,
+        confinement: Confinement,
+        stop: CancellationToken,
+    ) -> Self {
+        let facts = HostFacts { confinement: confinement.facts(), ..host::facts() };
+        Self { state, enrolled, confinement, facts: Arc::new(facts), stop, holder: Holder::default() }
     }
 
     fn certificate(&self) -> Option<CertificateState> {
@@ -92,9 +100,9 @@ impl pb::agent_server::Agent for AgentService {
                 .map_err(|status| status.message().to_owned())
                 .and_then(|command| Command::try_from(command).map_err(|error| error.to_string()))
         });
-        let (state, stop) = (self.state.clone(), self.stop.clone());
+        let (state, confinement, stop) = (self.state.clone(), self.confinement.clone(), self.stop.clone());
         let running = async move {
-            if let Err(error) = run::run(state, &hold, commands, events, stop).await {
+            if let Err(error) = run::run(state, confinement, &hold, commands, events, stop).await {
                 tracing::warn!(%error, "the run ended");
                 // Refused only when the controller is gone, who then does not care.
                 drop(failure.send(Status::failed_precondition(error.to_string())).await);

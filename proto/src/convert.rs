@@ -8,11 +8,12 @@ use std::time::Duration;
 use rpycbench_measure::columns::{delta_decode, delta_encode};
 use rpycbench_measure::histogram::HistogramParts;
 use rpycbench_measure::{
-    Call, ClientModel, FlaskMode, Placement, RpycMode, Samples, Server, ServerKind, Stack, Workload,
+    Call, ClientModel, Confinement, FlaskMode, Placement, RpycMode, Samples, Server, ServerKind, Stack, Workload,
 };
 
 use crate::message::{
-    CellName, CertificateState, Command, Driven, Event, Exit, Failure, HostFacts, Link, Open, Pinned, PythonFacts,
+    CellName, CertificateState, Command, ConfinementFacts, Driven, Event, Exit, Failure, HostFacts, Link, Measure,
+    Open, Pinned, PythonFacts,
 };
 use crate::pb;
 
@@ -496,8 +497,20 @@ impl From<HostFacts> for pb::HostFacts {
             physical_cores,
             memory_bytes,
             virtualization,
+            confinement,
         } = facts;
-        Self { hostname, os, kernel, arch, cpu_model, logical_cpus, physical_cores, memory_bytes, virtualization }
+        Self {
+            hostname,
+            os,
+            kernel,
+            arch,
+            cpu_model,
+            logical_cpus,
+            physical_cores,
+            memory_bytes,
+            virtualization,
+            confinement: Some(confinement.into()),
+        }
     }
 }
 
@@ -513,8 +526,49 @@ impl From<pb::HostFacts> for HostFacts {
             physical_cores,
             memory_bytes,
             virtualization,
+            confinement,
         } = facts;
-        Self { hostname, os, kernel, arch, cpu_model, logical_cpus, physical_cores, memory_bytes, virtualization }
+        Self {
+            hostname,
+            os,
+            kernel,
+            arch,
+            cpu_model,
+            logical_cpus,
+            physical_cores,
+            memory_bytes,
+            virtualization,
+            confinement: confinement.map(Into::into).unwrap_or_default(),
+        }
+    }
+}
+
+impl From<ConfinementFacts> for pb::Confinement {
+    fn from(ConfinementFacts { level, measures }: ConfinementFacts) -> Self {
+        let level = match level {
+            Confinement::None => pb::ConfinementLevel::None,
+            Confinement::Rlimits => pb::ConfinementLevel::Rlimits,
+            Confinement::Partial => pb::ConfinementLevel::Partial,
+            Confinement::Full => pb::ConfinementLevel::Full,
+        };
+        let measures =
+            measures.into_iter().map(|Measure { name, in_force, detail }| pb::Measure { name, in_force, detail });
+        Self { level: level.into(), measures: measures.collect() }
+    }
+}
+
+impl From<pb::Confinement> for ConfinementFacts {
+    fn from(facts: pb::Confinement) -> Self {
+        // A level this side does not know is none that it can vouch for.
+        let level = match facts.level() {
+            pb::ConfinementLevel::Unspecified | pb::ConfinementLevel::None => Confinement::None,
+            pb::ConfinementLevel::Rlimits => Confinement::Rlimits,
+            pb::ConfinementLevel::Partial => Confinement::Partial,
+            pb::ConfinementLevel::Full => Confinement::Full,
+        };
+        let measures = facts.measures.into_iter();
+        let measures = measures.map(|pb::Measure { name, in_force, detail }| Measure { name, in_force, detail });
+        Self { level, measures: measures.collect() }
     }
 }
 

@@ -6,6 +6,7 @@
 //! 3. [`Level::Bad`] is kept for what makes a run fail or its figures worthless.
 
 mod clock;
+mod confinement;
 mod cpus;
 mod frequency;
 mod load;
@@ -71,6 +72,7 @@ pub fn examine(state: &Path) -> Vec<Finding> {
     [
         python::examine(state),
         state::examine(state),
+        confinement::examine(state),
         cpus::examine(),
         frequency::examine(),
         load::examine(),

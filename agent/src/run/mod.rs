@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::clock;
+use crate::confinement::Confinement;
 use crate::drive::{self, Drive};
 use crate::holder::Hold;
 use crate::ping::RoundTrips;
@@ -48,6 +49,7 @@ pub enum RunError {
 /// When the controller breaks the rules of the conversation.
 pub(crate) async fn run(
     state: PathBuf,
+    confinement: Confinement,
     hold: &Hold,
     commands: impl Stream<Item = Result<Command, String>>,
     events: mpsc::Sender<Event>,
@@ -56,6 +58,7 @@ pub(crate) async fn run(
     tokio::pin!(commands);
     let mut run = Run {
         state,
+        confinement,
         events,
         environment: None,
         cells: HashMap::new(),
@@ -91,6 +94,7 @@ fn whole_run(phase: &str, reason: String) -> Event {
 
 struct Run<'a> {
     state: PathBuf,
+    confinement: Confinement,
     events: mpsc::Sender<Event>,
     environment: Option<Environment>,
     cells: HashMap<CellId, Cell>,
@@ -137,14 +141,14 @@ impl Run<'_> {
             }
             other if !self.opened => return Err(RunError::Unexpected(format!("{other:?} before open"))),
             Command::Prepare { stacks } => {
-                let (state, events) = (self.state.clone(), self.events.clone());
+                let (state, confinement, events) = (self.state.clone(), self.confinement.clone(), self.events.clone());
                 let span = tracing::info_span!(target: "rpycbench", "prepare");
                 let preparing = async move {
                     let progress = |Step { what, done, total }: Step| {
                         // A step that finds the queue full is not shown; the next one is.
                         drop(events.try_send(Event::Preparing { what, done, total }));
                     };
-                    Ended::Prepared(Environment::prepare(&state, &stacks, progress).await)
+                    Ended::Prepared(Environment::prepare(&state, &stacks, confinement, progress).await)
                 };
                 self.tasks.spawn(preparing.instrument(span));
             }

@@ -101,9 +101,12 @@ impl Account {
 /// after: changing it needs some.
 pub(super) fn close_bounds() -> rustix::io::Result<()> {
     let held = capabilities(None)?;
+    if held.permitted.is_empty() {
+        return Ok(());
+    }
     clear_ambient_capability_set()?;
     if !held.effective.contains(CapabilitySet::SETPCAP) {
-        return if held.permitted.is_empty() { Ok(()) } else { Err(rustix::io::Errno::PERM) };
+        return Err(rustix::io::Errno::PERM);
     }
     for capability in CapabilitySet::all().iter() {
         match remove_capability_from_bounding_set(capability) {
@@ -118,6 +121,11 @@ pub(super) fn close_bounds() -> rustix::io::Result<()> {
 /// Gives up what is held.
 pub(super) fn drop_capabilities() -> rustix::io::Result<()> {
     let none = CapabilitySet::empty();
+    let held = capabilities(None)?;
+    // Where nothing is held, asking for it may be forbidden as well, as it is to a hardened service.
+    if held.permitted.is_empty() && held.inheritable.is_empty() {
+        return Ok(());
+    }
     set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
 }
 

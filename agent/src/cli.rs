@@ -17,11 +17,12 @@ use tokio::net::TcpListener;
 
 use crate::accept::{Doors, Services};
 use crate::child::{exec, keeper};
+use crate::confinement::Confinement;
 use crate::enrolment::EnrolmentService;
 use crate::limits::{LimitsError, LimitsSource};
 use crate::renewal::RenewalService;
 use crate::service::{AgentService, Credentials};
-use crate::{accept, administered, doctor, host};
+use crate::{accept, administered, confinement, doctor, host};
 
 /// The contract's exit code for a command line or a file of limits that is wrong.
 const USAGE: u8 = 2;
@@ -52,6 +53,9 @@ enum Command {
         /// Export spans and metrics to this OTLP collector.
         #[arg(long, value_name = "URL")]
         otlp: Option<String>,
+        /// Whether servers and drivers are confined: off only to measure what that costs.
+        #[arg(long, value_enum, default_value_t, value_name = "MODE")]
+        confinement: Mode,
     },
     /// Print a code that lets one controller enrol this host: good for 10 minutes, once, 5 tries.
     EnrolCode {
@@ -80,12 +84,21 @@ enum Command {
         /// Export spans and metrics to this OTLP collector.
         #[arg(long)]
         otlp: Option<String>,
+        /// Whether servers and drivers are confined: off only to measure what that costs.
+        #[arg(long, value_enum, default_value_t, value_name = "MODE")]
+        confinement: Mode,
     },
     /// Keep one process and its descendants.
     #[command(name = keeper::COMMAND, hide = true)]
     Keep {
         /// What to launch, as JSON.
         launch: String,
+    },
+    /// Try on itself what processes can be kept from.
+    #[command(name = confinement::COMMAND, hide = true)]
+    Probe {
+        /// Where environments are kept.
+        state: PathBuf,
     },
     /// Become the process that is kept.
     #[command(name = exec::COMMAND, hide = true)]
@@ -95,6 +108,28 @@ enum Command {
         /// What to launch, as JSON.
         launch: String,
     },
+}
+
+/// Whether what the agent starts is confined.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Mode {
+    /// As far as this host can.
+    #[default]
+    On,
+    /// Not at all.
+    Off,
+}
+
+impl Mode {
+    fn start(self, state: &Path) -> Confinement {
+        match self {
+            Self::On => {
+                confinement::settle();
+                Confinement::start(state)
+            }
+            Self::Off => Confinement::off(),
+        }
+    }
 }
 
 /// What the controller gives its own agent as the first line of stdin.
@@ -114,11 +149,12 @@ pub struct ChildReply {
 /// Parses the command line, does what it says and gives the exit code of the contract.
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        // These two must stay single-threaded: no runtime.
+        // These three must stay single-threaded: no runtime.
         Command::Keep { launch } => keeper::keep(&launch).map_err(Into::into),
         Command::Exec { parent, launch } => exec::exec(parent, &launch).map_err(Into::into),
-        Command::Child { state, otlp } => child(state, otlp),
-        Command::Serve { listen, state, limits, otlp } => serve(listen, state, limits, otlp),
+        Command::Probe { state } => confinement::probe(&state).map_err(Into::into),
+        Command::Child { state, otlp, confinement } => child(state, otlp, confinement),
+        Command::Serve { listen, state, limits, otlp, confinement } => serve(listen, state, limits, otlp, confinement),
         Command::EnrolCode { state, name } => enrol_code(state, name),
         // A finding is not an error: it has its own way out.
         Command::Doctor { state, limits } => {
@@ -141,7 +177,7 @@ pub fn main() -> ExitCode {
 type BoxError = Box<dyn std::error::Error>;
 
 #[tokio::main]
-async fn child(state: PathBuf, otlp: Option<String>) -> Result<(), BoxError> {
+async fn child(state: PathBuf, otlp: Option<String>, confinement: Mode) -> Result<(), BoxError> {
     let telemetry = Telemetry::start("rpycbench-agent", otlp.as_deref())?;
     let shutdown = Shutdown::on_signals()?;
     let mut order = String::new();
@@ -149,6 +185,7 @@ async fn child(state: PathBuf, otlp: Option<String>) -> Result<(), BoxError> {
     let ChildOrder { identity } =
         serde_json::from_str(&order).map_err(|error| format!("bad first line on stdin: {error}"))?;
 
+    let confinement = confinement.start(&state);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let reply = ChildReply { address: listener.local_addr()? };
     say(&serde_json::to_string(&reply)?)?;
@@ -160,7 +197,13 @@ async fn child(state: PathBuf, otlp: Option<String>) -> Result<(), BoxError> {
         controller_gone.cancel();
     });
     let doors = Arc::new(Doors::of(&identity)?);
-    let agent = AgentService::new(state, Credentials::Given(identity), LimitsSource::OwnUser, shutdown.drain.clone());
+    let agent = AgentService::new(
+        state,
+        Credentials::Given(identity),
+        LimitsSource::OwnUser,
+        confinement,
+        shutdown.drain.clone(),
+    );
     accept::serve(listener, doors, Services { agent, renewal: None, enrolment: None }, shutdown.drain).await?;
     telemetry.stop();
     Ok(())
@@ -172,6 +215,7 @@ async fn serve(
     state: Option<PathBuf>,
     limits: Option<PathBuf>,
     otlp: Option<String>,
+    confinement: Mode,
 ) -> Result<(), BoxError> {
     // Before anything else: without limits there is nothing that may be asked of it.
     let limits = LimitsSource::new(limits.map(std::path::absolute).transpose()?, Some(listen.ip()));
@@ -180,6 +224,7 @@ async fn serve(
     let shutdown = Shutdown::on_signals()?;
     let folder = state_folder(state)?;
     let state = Arc::new(AgentState::open(&folder)?);
+    let confinement = confinement.start(&folder);
     let listener = TcpListener::bind(listen)
         .await
         .map_err(|error| format!("cannot listen on {listen}: {error}; name an address of this host in --listen"))?;
@@ -198,7 +243,7 @@ async fn serve(
     };
     say(&format!("rpycbench-agent listens on {}, {enrolled}", listener.local_addr()?))?;
     let services = Services {
-        agent: AgentService::new(folder, Credentials::Kept(state.clone()), limits, shutdown.drain.clone()),
+        agent: AgentService::new(folder, Credentials::Kept(state.clone()), limits, confinement, shutdown.drain.clone()),
         renewal: Some(RenewalService::new(state.clone(), doors.clone())),
         enrolment: Some(EnrolmentService::new(state, doors.clone())),
     };

@@ -1,6 +1,6 @@
 //! What a tree of processes is and has used, from `/proc`.
 
-use procfs::process::Stat;
+use procfs::process::{Process, Stat};
 
 /// A process with all its descendants at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -11,6 +11,19 @@ pub(crate) struct Tree {
     pub(crate) processes: u64,
     /// Their threads.
     pub(crate) threads: u64,
+}
+
+/// Whether `pid` is a living descendant of `root`.
+pub(crate) fn is_below(root: i32, pid: i32) -> bool {
+    let mut pid = pid;
+    while pid > 1 {
+        let Some(stat) = Process::new(pid).ok().and_then(|process| process.stat().ok()) else { return false };
+        if stat.ppid == root {
+            return true;
+        }
+        pid = stat.ppid;
+    }
+    false
 }
 
 /// The processes below `root`, `root` itself left out of the counts but not of the CPU time.

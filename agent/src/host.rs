@@ -1,6 +1,6 @@
 //! Facts about this host.
 
-use rpycbench_proto::message::HostFacts;
+use rpycbench_proto::message::{ConfinementFacts, HostFacts};
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 /// What readers of a result need to know about this host.
@@ -19,6 +19,8 @@ pub(crate) fn facts() -> HostFacts {
         physical_cores: System::physical_core_count().ok().and_then(|cores| cores.try_into().ok()).unwrap_or_default(),
         memory_bytes: system.as_ref().map(System::total_memory).unwrap_or_default(),
         virtualization: virtualization(),
+        // The agent that asks knows.
+        confinement: ConfinementFacts::default(),
     }
 }
 

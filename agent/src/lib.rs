@@ -4,7 +4,8 @@
 //! 2. A cell has up to two roles here, [`serve`] and [`drive`]; each is one task that owns one child process.
 //! 3. Every process is started through [`child`]: a keeper stands between the agent and the process and kills it, with all
 //!    its descendants, as soon as the agent lets go of it or is gone itself.
-//! 4. Nothing the agent does lies on the measured path: the driver writes its stamps into shared memory, which the agent
+//! 4. [`confinement`] is what such a process is kept from, and how far this host can.
+//! 5. Nothing the agent does lies on the measured path: the driver writes its stamps into shared memory, which the agent
 //!    reads.
 
 pub mod accept;
@@ -13,6 +14,7 @@ pub mod audit;
 pub mod child;
 pub mod cli;
 mod clock;
+pub mod confinement;
 mod conversation;
 mod cpu_time;
 pub mod doctor;

@@ -19,6 +19,7 @@ use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument;
 
 use crate::audit::Peer;
+use crate::confinement::Confinement;
 use crate::conversation::{Conversation, RunEnd};
 use crate::holder::{Hold, Holder, Key};
 use crate::limits::LimitsSource;
@@ -55,6 +56,7 @@ pub struct AgentService {
     state: PathBuf,
     credentials: Credentials,
     limits: Arc<LimitsSource>,
+    confinement: Confinement,
     facts: Arc<HostFacts>,
     stop: CancellationToken,
     holder: Holder,
@@ -62,9 +64,15 @@ pub struct AgentService {
 
 impl AgentService {
     /// An idle agent that keeps its environments in `state` and ends its run at `stop`.
-    pub fn new(state: PathBuf, credentials: Credentials, limits: LimitsSource, stop: CancellationToken) -> Self {
-        let (limits, facts) = (Arc::new(limits), Arc::new(host::facts()));
-        Self { state, credentials, limits, facts, stop, holder: Holder::default() }
+    pub fn new(
+        state: PathBuf,
+        credentials: Credentials,
+        limits: LimitsSource,
+        confinement: Confinement,
+        stop: CancellationToken,
+    ) -> Self {
+        let facts = Arc::new(HostFacts { confinement: confinement.facts(), ..host::facts() });
+        Self { state, credentials, limits: Arc::new(limits), confinement, facts, stop, holder: Holder::default() }
     }
 
     /// Takes the agent for a run, with what that may do.
@@ -74,7 +82,15 @@ impl AgentService {
         let taken = self.holder.take(peer.to_string(), key, conversation);
         let hold = taken
             .map_err(|by| Status::resource_exhausted(format!("it is busy with {by}; run again when it is free")))?;
-        Ok((hold, Terms { state: self.state.clone(), limits: Arc::new(limits), identity }))
+        Ok((
+            hold,
+            Terms {
+                state: self.state.clone(),
+                limits: Arc::new(limits),
+                identity,
+                confinement: self.confinement.clone(),
+            },
+        ))
     }
 
     fn certificate(&self) -> Option<CertificateState> {

@@ -69,7 +69,10 @@ impl Error {
 
 fn run_code(error: &RunError) -> u8 {
     match error {
-        RunError::NotEnrolled { .. } | RunError::Banned { .. } | RunError::Network { .. } => code::AGENT,
+        RunError::NotEnrolled { .. }
+        | RunError::Banned { .. }
+        | RunError::Network { .. }
+        | RunError::Confinement { .. } => code::AGENT,
         RunError::Session(error) => session_code(error),
         RunError::Certificates(_) => code::INTERNAL,
         RunError::Home(_) | RunError::Folder(_) | RunError::LocalAgent(_) | RunError::Prepare { .. } => code::INTERNAL,

@@ -6,10 +6,12 @@
 
 pub mod assignment;
 pub mod columns;
+pub mod confinement;
 pub mod histogram;
 pub mod sample;
 pub mod statistics;
 
 pub use assignment::{Call, ClientModel, FlaskMode, Placement, RpycMode, Server, ServerKind, Stack, Workload};
+pub use confinement::Confinement;
 pub use histogram::RunningHistogram;
 pub use sample::Samples;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use rpycbench_measure::{Placement, Samples, Server, Stack, Workload, histogram::HistogramParts};
+use rpycbench_measure::{Confinement, Placement, Samples, Server, Stack, Workload, histogram::HistogramParts};
 
 /// A cell within its run: one topology × server × workload × driver × block.
 pub type CellId = u32;
@@ -297,6 +297,28 @@ pub struct HostFacts {
     pub memory_bytes: u64,
     /// `none`, the hypervisor's name, or empty where it cannot be told.
     pub virtualization: String,
+    /// What servers and drivers are kept from.
+    pub confinement: ConfinementFacts,
+}
+
+/// What servers and drivers on a host are kept from, as the agent has tried it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConfinementFacts {
+    /// In one word.
+    pub level: Confinement,
+    /// One by one.
+    pub measures: Vec<Measure>,
+}
+
+/// One thing that processes are kept from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Measure {
+    /// `user`, `memory`, `files` …
+    pub name: String,
+    /// Whether it is done here.
+    pub in_force: bool,
+    /// How far it goes, or why it is not possible here.
+    pub detail: String,
 }
 
 /// The interface of a host that carries a topology at that end.

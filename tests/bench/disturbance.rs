@@ -10,8 +10,8 @@ use crate::{Figure, median};
 
 /// Turns of each side.
 const TURNS: usize = 12;
-const LATENCY: &str = "[[workloads]]\nname = \"latency\"\nkind = \"closed\"\nrequests = 1000\n";
-const SERVERS: [&str; 2] = ["rpyc-threaded", "flask-threaded"];
+pub(crate) const LATENCY: &str = "[[workloads]]\nname = \"latency\"\nkind = \"closed\"\nrequests = 1000\n";
+pub(crate) const SERVERS: [&str; 2] = ["rpyc-threaded", "flask-threaded"];
 const GOAL: &str = "cannot be told apart: 1 is within";
 
 /// A figure of a run's results, by server.

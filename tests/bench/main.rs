@@ -6,6 +6,7 @@
 #![expect(clippy::expect_used, reason = "a tool of this project's developers: a panic says what is missing")]
 
 mod added_latency;
+mod confinement;
 mod disturbance;
 mod driver;
 mod fleet;
@@ -32,7 +33,8 @@ struct Arguments {
     /// An interpreter with the workers' libraries; `make bench` names it.
     #[arg(long)]
     python: PathBuf,
-    /// Only the parts whose name contains this: report, sample, script, fleet, otlp, controller, LAN, orchestration.
+    /// Only the parts whose name contains this: report, sample, script, fleet, otlp, confinement, controller, LAN,
+    /// orchestration.
     #[arg(long, default_value = "")]
     only: String,
 }
@@ -50,7 +52,7 @@ impl Figure {
 fn main() {
     let Arguments { python, only } = Arguments::parse();
     let python = std::path::absolute(python).expect("a path");
-    let parts: [Part<'_>; 9] = [
+    let parts: [Part<'_>; 10] = [
         // First, while no other child's memory can be taken for its own.
         ("report of 10 million samples", Box::new(|| large_report::measure().into())),
         ("sample cost in the driver", Box::new(|| vec![driver::sample_cost(&python)])),
@@ -58,6 +60,7 @@ fn main() {
         ("script against flask", Box::new(|| vec![driver::against_a_script("flask-threaded", "plain_requests.py")])),
         ("fleet of agents", Box::new(|| fleet::measure().into())),
         ("otlp on and off", Box::new(disturbance::telemetry)),
+        ("confinement on and off", Box::new(confinement::measure)),
         ("controller near and away", Box::new(disturbance::controller)),
         ("LAN with 2 ms added", Box::new(added_latency::measure)),
         ("orchestration of localhost.toml", Box::new(|| vec![orchestration::measure()])),

@@ -9,6 +9,7 @@
 mod bad_input;
 mod ban;
 mod clocks;
+mod confinement;
 mod consent;
 mod conversation;
 mod counts;

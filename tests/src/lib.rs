@@ -5,6 +5,7 @@
 pub mod agent;
 pub mod collector;
 pub mod forge;
+pub mod hostile;
 pub mod installed;
 pub mod lan;
 pub mod patience;

@@ -10,6 +10,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Pid, getppid};
 
 use super::Launch;
+use crate::confinement;
 
 /// The hidden subcommand that ends up here.
 pub const COMMAND: &str = "__exec";
@@ -23,13 +24,11 @@ pub const COMMAND: &str = "__exec";
 /// `parent` is the keeper: should it be gone before the death signal was set, nothing is started.
 ///
 /// # Errors
-/// When the launch is malformed, the CPUs do not exist here, or the program cannot be executed.
+/// When the launch is malformed, the CPUs do not exist here, a measure of its confinement is not possible, or the program
+/// cannot be executed.
 pub fn exec(parent: i32, launch: &str) -> io::Result<()> {
     let launch: Launch = serde_json::from_str(launch)?;
-    prctl::set_pdeathsig(Signal::SIGKILL)?;
-    if getppid() != Pid::from_raw(parent) {
-        return Err(io::Error::other("the keeper is gone"));
-    }
+    die_with(parent)?;
     // The keeper's mask is inherited, and a program that cannot hear SIGTERM is one that has to be killed.
     SigSet::all().thread_unblock()?;
     if !launch.cpus.is_empty() {
@@ -39,6 +38,11 @@ pub fn exec(parent: i32, launch: &str) -> io::Result<()> {
         }
         sched_setaffinity(Pid::from_raw(0), &cpus)?;
     }
+    if let Some(sandbox) = &launch.sandbox {
+        confinement::enter(sandbox)?;
+        // The death signal is lost with a change of user.
+        die_with(parent)?;
+    }
     let mut command = Command::new(&launch.program);
     command.args(&launch.args).current_dir(&launch.folder);
     if let Some(environment) = launch.environment {
@@ -46,4 +50,13 @@ pub fn exec(parent: i32, launch: &str) -> io::Result<()> {
     }
     let error = command.exec();
     Err(io::Error::new(error.kind(), format!("cannot start {}: {error}", launch.program.display())))
+}
+
+/// Has the kernel kill this process when the keeper ends.
+fn die_with(keeper: i32) -> io::Result<()> {
+    prctl::set_pdeathsig(Signal::SIGKILL)?;
+    if getppid() != Pid::from_raw(keeper) {
+        return Err(io::Error::other("the keeper is gone"));
+    }
+    Ok(())
 }

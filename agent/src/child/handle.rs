@@ -20,6 +20,8 @@ use super::{Exited, Launch, keeper};
 const STDERR_KEPT: usize = 64 * 1024;
 /// Lines of stdout that nobody has asked for yet. Workers say a handful in their life, installers some hundred.
 const LINES_QUEUE: usize = 1024;
+/// The longest line is a driver's last: the reasons of a thousand clients. One that never ends must not fill the memory.
+const LINE_LIMIT: u64 = 8 << 20;
 /// A keeper needs half a second for processes that do not end by themselves; one that takes this long is itself stuck.
 const KEEPER_LIMIT: Duration = Duration::from_secs(10);
 
@@ -121,8 +123,8 @@ async fn follow(
     let tail = stderr.map(|stderr| tokio::spawn(keep_tail(stderr, kept.clone())));
     let mut exited = Exited::default();
     if let Some(stdout) = stdout {
-        let mut stdout = BufReader::new(stdout).lines();
-        while let Ok(Some(line)) = stdout.next_line().await {
+        let mut stdout = BufReader::new(stdout);
+        while let Some(line) = next_line(&mut stdout).await {
             match serde_json::from_str(&line) {
                 Ok(report) => exited = report,
                 Err(_) if line.is_empty() => {}
@@ -151,6 +153,16 @@ async fn follow(
         peak_memory_bytes: exited.peak_memory_bytes,
         load_cpu_ns: 0,
     }
+}
+
+/// The next line, or as much of it as is taken; `None` at the end.
+async fn next_line(stdout: &mut BufReader<ChildStdout>) -> Option<String> {
+    let mut line = Vec::new();
+    let read = stdout.take(LINE_LIMIT).read_until(b'\n', &mut line).await.ok()?;
+    if line.last() == Some(&b'\n') {
+        line.pop();
+    }
+    (read > 0).then(|| String::from_utf8_lossy(&line).into_owned())
 }
 
 async fn keep_tail(mut stderr: ChildStderr, kept: Arc<Mutex<VecDeque<u8>>>) {

@@ -16,6 +16,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid};
 
 use super::{Exited, Launch, exec};
+use crate::confinement::{Group, Sandbox};
 
 /// The hidden subcommand that ends up here.
 pub const COMMAND: &str = "__keep";
@@ -33,7 +34,26 @@ const KILL_INTERVAL: Duration = Duration::from_millis(10);
 /// When the launch is malformed or the process cannot be started.
 pub fn keep(launch: &str) -> io::Result<()> {
     // Malformed input is found here, before anything runs.
-    let _: Launch = serde_json::from_str(launch)?;
+    let mut launch: Launch = serde_json::from_str(launch)?;
+    let group = match &mut launch.sandbox {
+        Some(Sandbox { parents, limits, groups, .. }) => {
+            let group = Group::make(parents, limits)?;
+            *groups = group.folders().to_vec();
+            Some(group)
+        }
+        None => None,
+    };
+    let outcome = keep_in(group.as_ref(), &serde_json::to_string(&launch)?);
+    if let Some(group) = group {
+        // Nobody is in it, unless the process could not be watched to its end.
+        group.kill();
+        group.remove();
+    }
+    report(outcome?)
+}
+
+/// Starts the process and returns how it ended, once nobody below this one is left.
+fn keep_in(group: Option<&Group>, launch: &str) -> io::Result<Option<WaitStatus>> {
     prctl::set_child_subreaper(true)?;
     let mut watched = SigSet::empty();
     watched.add(Signal::SIGCHLD);
@@ -45,22 +65,24 @@ pub fn keep(launch: &str) -> io::Result<()> {
         .args([exec::COMMAND, &getpid().to_string(), launch])
         .spawn()
         .map(|child| Pid::from_raw(child.id().cast_signed()))?;
-    let mut kept = Kept { process, ended: None, stopping: None };
+    let mut kept = Kept { process, group, ended: None, stopping: None };
     while !kept.reap()? {
         kept.wait(&signals)?;
     }
-    report(kept.ended)
+    Ok(kept.ended)
 }
 
 /// The process and how far its end is.
-struct Kept {
+struct Kept<'a> {
     process: Pid,
+    /// Where all of them are, if the kernel can tell.
+    group: Option<&'a Group>,
     ended: Option<WaitStatus>,
     /// Since when everything is being ended.
     stopping: Option<Instant>,
 }
 
-impl Kept {
+impl Kept<'_> {
     /// Takes note of whoever has ended; true when nobody is left.
     fn reap(&mut self) -> io::Result<bool> {
         loop {
@@ -115,6 +137,10 @@ impl Kept {
     fn press(&self, since: Instant) {
         if self.ended.is_none() && since.elapsed() < GRACE {
             return;
+        }
+        // Where the kernel can, it ends everyone at once: whoever forks faster than this looks is caught too.
+        if let Some(group) = self.group {
+            group.kill();
         }
         for child in children() {
             let _ = kill(child, Signal::SIGKILL);

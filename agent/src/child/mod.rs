@@ -9,7 +9,7 @@
 //!   children, so that nothing can slip away by forking twice. When the pipe from the agent ends, because the agent let go
 //!   or was killed, it ends everything below it, and then reports how the process ended and what it used.
 //! - **exec** ([`exec`]) is this binary once more; it sets what has to be set from inside (a death signal should the keeper
-//!   be killed, CPU affinity) and becomes the process. No code runs between fork and exec, hence no `unsafe`.
+//!   be killed, CPU affinity, [`crate::confinement`]) and becomes the process. No code runs between fork and exec, hence no `unsafe`.
 
 pub mod exec;
 mod handle;
@@ -20,6 +20,8 @@ pub use handle::{Child, SpawnError};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+use crate::confinement::Sandbox;
 
 /// What to start and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +36,8 @@ pub struct Launch {
     pub environment: Option<Vec<(String, String)>>,
     /// CPUs it may use; empty for all.
     pub cpus: Vec<u32>,
+    /// What it is kept from; `None`: nothing, it is one of the agent's own tools.
+    pub sandbox: Option<Sandbox>,
 }
 
 /// The keeper's last word, as one JSON line on stdout.

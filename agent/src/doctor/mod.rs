@@ -6,6 +6,7 @@
 //! 3. [`Level::Bad`] is kept for what makes a run fail or its figures worthless.
 
 mod clock;
+mod confinement;
 mod cpus;
 mod frequency;
 mod limits;
@@ -74,6 +75,7 @@ pub fn examine(state: &Path, limits: &LimitsSource) -> Vec<Finding> {
     [
         python::examine(state),
         state::examine(state),
+        confinement::examine(state),
         cpus::examine(),
         frequency::examine(),
         load::examine(),

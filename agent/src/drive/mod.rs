@@ -60,7 +60,7 @@ pub async fn drive(
     events: mpsc::Sender<Event>,
 ) -> Exit {
     let pinned = place(Role::Drive, order.placement);
-    let mut child = match Child::spawn(&environment.worker("drive", pinned.cpus.clone())) {
+    let mut child = match Child::spawn(&environment.driver(pinned.cpus.clone(), recording::bytes(&order.workload))) {
         Ok(child) => child,
         Err(error) => {
             fail(&events, order.cell, ("start driver", error.to_string()), None).await;
@@ -139,6 +139,9 @@ async fn arm(child: &mut Child, order: &Drive) -> Result<Recording, Bad> {
     drop(child.order(&DriveOrder::new(order.stack, &order.workload, CALL_LIMIT_S)).await);
     let Some(line) = child.line().await else { return Err((PHASE, "it ended before it was ready".to_owned())) };
     match Report::parse(&line).map_err(|reason| (PHASE, reason))? {
+        Report::Armed { recording } if !child.keeper().is_some_and(|keeper| recording::is_of(keeper, &recording)) => {
+            Err((PHASE, format!("{} is no recording of its own", recording.display())))
+        }
         Report::Armed { recording } => Recording::open(&recording, order.stack, &order.workload)
             .map_err(|error| (PHASE, format!("cannot open the recording {}: {error}", recording.display()))),
         Report::Failed { phase, reason } => Err((PHASE, format!("{phase}: {reason}"))),

@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::workers::{hex, lay_out};
 use crate::child::{Child, Launch, SpawnError};
+use crate::confinement::{Confinement, Ports, interpreter_of};
 
 /// Everything needed for RPyC, both sides.
 const RPYC_LOCK: &str = include_str!("../../python/requirements/rpyc.txt");
@@ -67,8 +68,10 @@ pub enum EnvironmentError {
 /// A finished environment.
 #[derive(Clone, Debug)]
 pub struct Environment {
+    folder: PathBuf,
     python: PathBuf,
     workers: PathBuf,
+    confinement: Confinement,
     /// What is in it.
     pub facts: PythonFacts,
 }
@@ -98,6 +101,7 @@ impl Environment {
     pub async fn prepare(
         state: &Path,
         stacks: &[Stack],
+        confinement: Confinement,
         progress: impl Fn(Step) + Send,
     ) -> Result<Self, EnvironmentError> {
         let interpreter = find_program("python3").ok_or(EnvironmentError::NoPython)?;
@@ -132,13 +136,33 @@ impl Environment {
         let text = fs::read_to_string(&complete).map_err(refused(&complete))?;
         let InstalledFacts { python: version, implementation, packages } =
             serde_json::from_str(&text).map_err(|error| refused(&complete)(error.into()))?;
-        Ok(Self { python, workers, facts: PythonFacts { python: version, implementation, packages, built } })
+        compile(&python, &folder, &workers).await?;
+        Ok(Self {
+            folder,
+            python,
+            workers,
+            confinement,
+            facts: PythonFacts { python: version, implementation, packages, built },
+        })
     }
 
-    /// How to start a worker's module on these CPUs. Its environment variables are fixed: nothing of the agent's own
+    /// How to start a server on these CPUs that takes that port, 0 for any.
+    pub fn server(&self, cpus: Vec<u32>, port: u16) -> Launch {
+        self.worker("serve", cpus, Ports::Bind(port), 0)
+    }
+
+    /// How to start a driver on these CPUs with a recording of that size.
+    pub fn driver(&self, cpus: Vec<u32>, recording_bytes: u64) -> Launch {
+        self.worker("drive", cpus, Ports::Call, recording_bytes)
+    }
+
+    /// How to start a worker's module. Its environment variables are fixed: nothing of the agent's own
     /// (proxies, Python paths) reaches a measurement.
-    pub fn worker(&self, module: &str, cpus: Vec<u32>) -> Launch {
+    fn worker(&self, module: &str, cpus: Vec<u32>, ports: Ports, recording_bytes: u64) -> Launch {
+        let mut read = vec![self.folder.clone(), self.workers.clone()];
+        read.extend(interpreter_of(&self.folder));
         Launch {
+            sandbox: self.confinement.sandbox(read, ports, recording_bytes),
             program: self.python.clone(),
             args: vec!["-s".to_owned(), "-m".to_owned(), format!("rpycbench_workers.{module}")],
             folder: self.workers.clone(),
@@ -149,6 +173,17 @@ impl Environment {
             cpus,
         }
     }
+}
+
+/// Compiles the workers, once for each environment: a confined one cannot keep what it has compiled, and would do it anew
+/// at every start.
+async fn compile(python: &Path, environment: &Path, workers: &Path) -> Result<(), EnvironmentError> {
+    let done = workers.join(environment.file_name().unwrap_or_default()).with_extension("compiled");
+    if done.is_file() {
+        return Ok(());
+    }
+    run(python, &["-m", "compileall", "-q", "rpycbench_workers"], workers, "compiling the workers", "", |_| {}).await?;
+    fs::write(&done, "").map_err(|source| EnvironmentError::Folder { path: done, source })
 }
 
 fn lock(path: &Path) -> io::Result<Flock<File>> {
@@ -306,6 +341,8 @@ async fn run(
         folder: folder.to_owned(),
         environment: None,
         cpus: Vec::new(),
+        // It makes what others are then kept from changing.
+        sandbox: None,
     })?;
     let mut lines = Vec::new();
     while let Some(line) = child.line().await {

@@ -23,6 +23,7 @@ use tracing::Instrument;
 use consent::{Armed, Words};
 
 use crate::clock;
+use crate::confinement::Confinement;
 use crate::drive::{self, Drive};
 use crate::holder::Hold;
 use crate::limits::{Denial, Limits};
@@ -64,6 +65,8 @@ pub(crate) struct Terms {
     pub(crate) limits: Arc<Limits>,
     /// What the agent signs with, and whose consent it believes.
     pub(crate) identity: Identity,
+    /// What servers and drivers are kept from.
+    pub(crate) confinement: Confinement,
 }
 
 /// Follows the controller's commands until it closes the stream, the stream breaks or `stop`; then every process that the
@@ -215,14 +218,15 @@ impl Run<'_> {
     }
 
     fn prepare(&mut self, stacks: Vec<Stack>) {
-        let (state, events) = (self.terms.state.clone(), self.events.clone());
+        let (state, confinement) = (self.terms.state.clone(), self.terms.confinement.clone());
+        let events = self.events.clone();
         let span = tracing::info_span!(target: "rpycbench", "prepare");
         let preparing = async move {
             let progress = |Step { what, done, total }: Step| {
                 // A step that finds the queue full is not shown; the next one is.
                 drop(events.try_send(Event::Preparing { what, done, total }));
             };
-            Ended::Prepared(Environment::prepare(&state, &stacks, progress).await)
+            Ended::Prepared(Environment::prepare(&state, &stacks, confinement, progress).await)
         };
         self.tasks.spawn(preparing.instrument(span));
     }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rpycbench_proto::message::HostFacts;
+use rpycbench_proto::message::{ConfinementFacts, HostFacts, Measure};
 use rpycbench_proto::{PROTOCOL, message::CertificateState};
 use serde_json::{Value, json};
 
@@ -83,8 +83,18 @@ fn as_json(known: &KnownAgent, contact: &Contact) -> Value {
         let (from, until) = dates(certificate);
         json!({ "not_before": from, "not_after": until, "renewal_due": certificate.renewal_due })
     });
-    let HostFacts { hostname, os, kernel, arch, cpu_model, logical_cpus, physical_cores, memory_bytes, virtualization } =
-        facts;
+    let HostFacts {
+        hostname,
+        os,
+        kernel,
+        arch,
+        cpu_model,
+        logical_cpus,
+        physical_cores,
+        memory_bytes,
+        virtualization,
+        confinement: ConfinementFacts { level, measures },
+    } = facts;
     json!({
         "name": known.name, "address": known.address, "enrolled": known.enrolled,
         "version": build, "protocol": PROTOCOL,
@@ -92,7 +102,11 @@ fn as_json(known: &KnownAgent, contact: &Contact) -> Value {
         "host": {
             "hostname": hostname, "os": os, "kernel": kernel, "arch": arch, "cpu_model": cpu_model,
             "logical_cpus": logical_cpus, "physical_cores": physical_cores, "memory_bytes": memory_bytes,
-            "virtualization": virtualization,
+            "virtualization": virtualization, "confinement": level.name(),
+            "confinement_measures": measures
+                .iter()
+                .map(|Measure { name, in_force, detail }| json!({ "name": name, "in_force": in_force, "detail": detail }))
+                .collect::<Vec<_>>(),
         },
     })
 }
@@ -105,8 +119,18 @@ fn as_text(known: &KnownAgent, contact: &Contact) -> String {
         let due = if certificate.renewal_due { "; the next run renews it" } else { "" };
         format!("{from} to {until}{due}")
     });
-    let HostFacts { hostname, os, kernel, arch, cpu_model, logical_cpus, physical_cores, memory_bytes, virtualization } =
-        facts;
+    let HostFacts {
+        hostname,
+        os,
+        kernel,
+        arch,
+        cpu_model,
+        logical_cpus,
+        physical_cores,
+        memory_bytes,
+        virtualization,
+        confinement: ConfinementFacts { level, measures },
+    } = facts;
     let mut text = format!("{}  {}  {busy}\n", known.name, known.address);
     for (what, value) in [
         ("version", format!("{build}, protocol {PROTOCOL}")),
@@ -116,11 +140,19 @@ fn as_text(known: &KnownAgent, contact: &Contact) -> String {
         ("cpus", format!("{logical_cpus} of {physical_cores} cores, {cpu_model}")),
         ("memory", format!("{} MiB", memory_bytes >> 20)),
         ("virtualization", virtualization.clone()),
+        ("confinement", confinement(level.name(), measures)),
     ] {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {what:<14}  {}", plain(&value));
     }
     text
+}
+
+/// The level and what it lacks.
+fn confinement(level: &str, measures: &[Measure]) -> String {
+    let missing: Vec<_> =
+        measures.iter().filter(|it| !it.in_force).map(|it| format!("{}: {}", it.name, it.detail)).collect();
+    if missing.is_empty() { level.to_owned() } else { format!("{level}; not {}", missing.join("; not ")) }
 }
 
 /// What another host says of itself must not steer this terminal.

@@ -33,6 +33,8 @@ pub(super) struct StudyFile {
     #[serde(default)]
     pub(super) placement: Option<PlacementFile>,
     #[serde(default)]
+    pub(super) confinement: Option<ConfinementFile>,
+    #[serde(default)]
     pub(super) parallel: bool,
     #[serde(default)]
     pub(super) reference: Option<ReferenceFile>,
@@ -97,6 +99,15 @@ pub(super) enum PlacementFile {
     Separate,
     Same,
     Free,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ConfinementFile {
+    Any,
+    Rlimits,
+    Partial,
+    Full,
 }
 
 #[derive(Clone, Copy, Deserialize)]

@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use rpycbench_measure::{Placement, Server, ServerKind, Workload};
+use rpycbench_measure::{Confinement, Placement, Server, ServerKind, Workload};
 
 pub use cells::{Cell, DRIVER};
 
@@ -25,6 +25,8 @@ pub struct Plan {
     pub blocks: u32,
     /// Which CPUs servers and drivers get.
     pub placement: Placement,
+    /// How far servers and drivers must be confined on every host; otherwise there is no run.
+    pub confinement: Confinement,
     /// Whether cells that share no host may run side by side.
     pub parallel: bool,
     /// Whether the report sets the published study beside this one.

@@ -5,12 +5,12 @@ use std::num::NonZeroU16;
 use std::ops::Range;
 use std::path::Path;
 
-use rpycbench_measure::{Call, ClientModel, FlaskMode, Placement, RpycMode, Server, ServerKind, Workload};
+use rpycbench_measure::{Call, ClientModel, Confinement, FlaskMode, Placement, RpycMode, Server, ServerKind, Workload};
 use toml::Spanned;
 
 use super::file::{
-    CallFile, ClientModelFile, Count, HostFile, ModeFile, PlacementFile, PlanFile, ReferenceFile, ServerFile,
-    ServerKindFile, TopologyFile, WorkloadFile, WorkloadKindFile,
+    CallFile, ClientModelFile, ConfinementFile, Count, HostFile, ModeFile, PlacementFile, PlanFile, ReferenceFile,
+    ServerFile, ServerKindFile, TopologyFile, WorkloadFile, WorkloadKindFile,
 };
 use super::{AgentAddress, Host, NamedServer, NamedWorkload, Plan, PlanError, Topology};
 
@@ -82,6 +82,12 @@ fn plan(file: PlanFile) -> Result<Plan, Wrong> {
             None | Some(PlacementFile::Separate) => Placement::Separate,
             Some(PlacementFile::Same) => Placement::Same,
             Some(PlacementFile::Free) => Placement::Free,
+        },
+        confinement: match study.confinement {
+            None | Some(ConfinementFile::Any) => Confinement::None,
+            Some(ConfinementFile::Rlimits) => Confinement::Rlimits,
+            Some(ConfinementFile::Partial) => Confinement::Partial,
+            Some(ConfinementFile::Full) => Confinement::Full,
         },
         parallel: study.parallel,
         beside_published: match study.reference {

@@ -54,6 +54,21 @@ pub(crate) enum RunError {
         /// UTC, RFC 3339.
         since: String,
     },
+    /// A host confines servers and drivers less than the plan asks for.
+    #[error(
+        "host {host}: its confinement is {found:?} and the plan asks for {wanted:?}; not possible there: {missing}; \
+         `rpycbench-agent doctor` on it says how to mend that, or lower confinement in [study]"
+    )]
+    Confinement {
+        /// The host's name in the plan.
+        host: String,
+        /// The level it has.
+        found: &'static str,
+        /// The level asked for.
+        wanted: &'static str,
+        /// Which measures, and why.
+        missing: String,
+    },
     /// A host could not get ready.
     #[error("host {host}: {reason}")]
     Prepare {

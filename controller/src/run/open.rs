@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use jiff::SignedDuration;
 use rpycbench_certs::Authority;
 use rpycbench_proto::PROTOCOL;
-use rpycbench_proto::message::Open;
+use rpycbench_proto::message::{ConfinementFacts, Measure, Open};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tracing::Instrument;
@@ -84,6 +84,7 @@ impl Run<'_> {
                 self.renew(authority, contact).await;
             }
             record::host(&mut self.manifest, &contact.agent, &contact.facts);
+            self.confined_enough(&contact.agent.host, &contact.facts.confinement)?;
             self.compare_clocks(&contact.agent.host, contact.clock_ahead);
         }
         let sessions = contacts.into_iter().map(|(number, contact)| {
@@ -111,6 +112,20 @@ async fn all<T: Send + 'static>(
         results.push(result?);
     }
     Ok(results)
+}
+
+impl Run<'_> {
+    /// Whether a host confines servers and drivers as far as the plan asks for.
+    fn confined_enough(&self, host: &str, facts: &ConfinementFacts) -> Result<(), RunError> {
+        let wanted = self.settings.plan.confinement;
+        if facts.level >= wanted {
+            return Ok(());
+        }
+        let missing = facts.measures.iter().filter(|measure| !measure.in_force);
+        let missing: Vec<String> = missing.map(|Measure { name, detail, .. }| format!("{name} ({detail})")).collect();
+        let missing = if missing.is_empty() { "anything, as far as it says".to_owned() } else { missing.join(", ") };
+        Err(RunError::Confinement { host: host.to_owned(), found: facts.level.name(), wanted: wanted.name(), missing })
+    }
 }
 
 /// A wall clock that is off by more misleads who compares logs of two hosts.

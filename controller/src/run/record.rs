@@ -6,15 +6,15 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 use rpycbench_measure::statistics::quantile::linear;
 use rpycbench_measure::{Call, ClientModel, Workload};
-use rpycbench_proto::message::{CellName, Exit, HostFacts, Link, PythonFacts};
+use rpycbench_proto::message::{CellName, ConfinementFacts, Exit, HostFacts, Link, Measure, PythonFacts};
 use sha2::{Digest, Sha256};
 
 use super::Settings;
 use crate::plan::{Cell, DRIVER, NamedWorkload, Plan};
 use crate::session::Agent;
 use crate::store::manifest::{
-    CellRecord, CellStatus, ExitRecord, HostRecord, LinkRecord, Manifest, PingRecord, SCHEMA, ServerRecord,
-    TopologyRecord, WorkloadRecord,
+    CellRecord, CellStatus, ExitRecord, HostRecord, LinkRecord, Manifest, MeasureRecord, PingRecord, SCHEMA,
+    ServerRecord, TopologyRecord, WorkloadRecord,
 };
 
 /// The manifest of a run that is about to begin.
@@ -83,8 +83,19 @@ fn workload(NamedWorkload { name, workload }: &NamedWorkload) -> WorkloadRecord 
 
 /// Enters what an agent says of its host.
 pub(super) fn host(manifest: &mut Manifest, agent: &Agent, facts: &HostFacts) {
-    let HostFacts { hostname, os, kernel, arch, cpu_model, logical_cpus, physical_cores, memory_bytes, virtualization } =
-        facts.clone();
+    let HostFacts {
+        hostname,
+        os,
+        kernel,
+        arch,
+        cpu_model,
+        logical_cpus,
+        physical_cores,
+        memory_bytes,
+        virtualization,
+        confinement: ConfinementFacts { level, measures },
+    } = facts.clone();
+    let measures = measures.into_iter();
     let record = HostRecord {
         agent: agent.address.clone(),
         hostname,
@@ -97,6 +108,10 @@ pub(super) fn host(manifest: &mut Manifest, agent: &Agent, facts: &HostFacts) {
         memory_bytes,
         virtualization,
         epoch_raw_ns: manifest.hosts.get(&agent.host).map_or(0, |known| known.epoch_raw_ns),
+        confinement: level.name().to_owned(),
+        confinement_measures: measures
+            .map(|Measure { name, in_force, detail }| MeasureRecord { name, in_force, detail })
+            .collect(),
         ..HostRecord::default()
     };
     manifest.hosts.insert(agent.host.clone(), record);

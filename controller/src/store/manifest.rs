@@ -84,12 +84,29 @@ pub struct HostRecord {
     pub memory_bytes: u64,
     /// `none`, the hypervisor's name, or empty where it cannot be told.
     pub virtualization: String,
+    /// How far servers and drivers were confined: `full`, `partial`, `rlimits` or `none`; empty where an older version ran.
+    #[serde(default)]
+    pub confinement: String,
+    /// Of what that consists, and what was not possible.
+    #[serde(default)]
+    pub confinement_measures: Vec<MeasureRecord>,
     /// Version of the Python under test.
     pub python: String,
     /// `CPython`, `PyPy`.
     pub python_implementation: String,
     /// Distributions of the environment and their versions.
     pub packages: BTreeMap<String, String>,
+}
+
+/// One thing that servers and drivers of a host were kept from, or could not be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeasureRecord {
+    /// `user`, `memory`, `files` …
+    pub name: String,
+    /// Whether it was done.
+    pub in_force: bool,
+    /// How far it went, or why it was not possible.
+    pub detail: String,
 }
 
 /// A topology of the plan.

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use rpycbench_controller::store::manifest::{
-    CellRecord, CellStatus, ExitRecord, HostRecord, LinkRecord, Manifest, PingRecord, SCHEMA, ServerRecord,
-    TopologyRecord, WorkloadRecord,
+    CellRecord, CellStatus, ExitRecord, HostRecord, LinkRecord, Manifest, MeasureRecord, PingRecord, SCHEMA,
+    ServerRecord, TopologyRecord, WorkloadRecord,
 };
 use rpycbench_controller::store::samples::{CellKey, SamplesWriter};
 use rpycbench_measure::Samples;
@@ -134,6 +134,14 @@ fn host(name: &str) -> HostRecord {
         physical_cores: 8,
         memory_bytes: 32 << 30,
         virtualization: "kvm".to_owned(),
+        confinement: "partial".to_owned(),
+        confinement_measures: [("files", true, "reads software"), ("memory", false, "no control group")]
+            .map(|(name, in_force, detail)| MeasureRecord {
+                name: name.to_owned(),
+                in_force,
+                detail: detail.to_owned(),
+            })
+            .to_vec(),
         python: "3.11.6".to_owned(),
         python_implementation: "CPython".to_owned(),
         packages: BTreeMap::from([("rpyc".to_owned(), "6.0.2".to_owned()), ("flask".to_owned(), "3.1.3".to_owned())]),

@@ -1,6 +1,10 @@
 //! Facts, field for field.
 
-use crate::message::{CellName, CertificateState, Consent, Driven, Exit, HostFacts, Link, Pinned, PythonFacts};
+use rpycbench_measure::Confinement;
+
+use crate::message::{
+    CellName, CertificateState, ConfinementFacts, Consent, Driven, Exit, HostFacts, Link, Measure, Pinned, PythonFacts,
+};
 use crate::pb;
 
 impl From<HostFacts> for pb::HostFacts {
@@ -15,8 +19,20 @@ impl From<HostFacts> for pb::HostFacts {
             physical_cores,
             memory_bytes,
             virtualization,
+            confinement,
         } = facts;
-        Self { hostname, os, kernel, arch, cpu_model, logical_cpus, physical_cores, memory_bytes, virtualization }
+        Self {
+            hostname,
+            os,
+            kernel,
+            arch,
+            cpu_model,
+            logical_cpus,
+            physical_cores,
+            memory_bytes,
+            virtualization,
+            confinement: Some(confinement.into()),
+        }
     }
 }
 
@@ -32,8 +48,49 @@ impl From<pb::HostFacts> for HostFacts {
             physical_cores,
             memory_bytes,
             virtualization,
+            confinement,
         } = facts;
-        Self { hostname, os, kernel, arch, cpu_model, logical_cpus, physical_cores, memory_bytes, virtualization }
+        Self {
+            hostname,
+            os,
+            kernel,
+            arch,
+            cpu_model,
+            logical_cpus,
+            physical_cores,
+            memory_bytes,
+            virtualization,
+            confinement: confinement.map(Into::into).unwrap_or_default(),
+        }
+    }
+}
+
+impl From<ConfinementFacts> for pb::Confinement {
+    fn from(ConfinementFacts { level, measures }: ConfinementFacts) -> Self {
+        let level = match level {
+            Confinement::None => pb::ConfinementLevel::None,
+            Confinement::Rlimits => pb::ConfinementLevel::Rlimits,
+            Confinement::Partial => pb::ConfinementLevel::Partial,
+            Confinement::Full => pb::ConfinementLevel::Full,
+        };
+        let measures =
+            measures.into_iter().map(|Measure { name, in_force, detail }| pb::Measure { name, in_force, detail });
+        Self { level: level.into(), measures: measures.collect() }
+    }
+}
+
+impl From<pb::Confinement> for ConfinementFacts {
+    fn from(facts: pb::Confinement) -> Self {
+        // A level this side does not know is none that it can vouch for.
+        let level = match facts.level() {
+            pb::ConfinementLevel::Unspecified | pb::ConfinementLevel::None => Confinement::None,
+            pb::ConfinementLevel::Rlimits => Confinement::Rlimits,
+            pb::ConfinementLevel::Partial => Confinement::Partial,
+            pb::ConfinementLevel::Full => Confinement::Full,
+        };
+        let measures = facts.measures.into_iter();
+        let measures = measures.map(|pb::Measure { name, in_force, detail }| Measure { name, in_force, detail });
+        Self { level, measures: measures.collect() }
     }
 }
 

@@ -6,7 +6,7 @@ pub struct HelloRequest {
     #[prost(string, tag = "2")]
     pub build: ::prost::alloc::string::String,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct HelloReply {
     #[prost(uint32, tag = "1")]
     pub protocol: u32,
@@ -35,7 +35,7 @@ pub struct CertificateState {
     #[prost(bool, tag = "3")]
     pub renewal_due: bool,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct HostFacts {
     #[prost(string, tag = "1")]
     pub hostname: ::prost::alloc::string::String,
@@ -56,6 +56,28 @@ pub struct HostFacts {
     /// "none", the hypervisor's name, or empty where it cannot be told.
     #[prost(string, tag = "9")]
     pub virtualization: ::prost::alloc::string::String,
+    /// Absent from an agent that does not know of it.
+    #[prost(message, optional, tag = "10")]
+    pub confinement: ::core::option::Option<Confinement>,
+}
+/// What servers and drivers on a host are kept from. The agent has tried it, it is not assumed.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Confinement {
+    #[prost(enumeration = "ConfinementLevel", tag = "1")]
+    pub level: i32,
+    #[prost(message, repeated, tag = "2")]
+    pub measures: ::prost::alloc::vec::Vec<Measure>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Measure {
+    /// "user", "memory", "files" …
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub in_force: bool,
+    /// How far it goes, or why it is not possible here.
+    #[prost(string, tag = "3")]
+    pub detail: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CommandFrame {
@@ -642,6 +664,41 @@ pub struct Failed {
     pub reason: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "4")]
     pub exit: ::core::option::Option<Exit>,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ConfinementLevel {
+    Unspecified = 0,
+    None = 1,
+    Rlimits = 2,
+    Partial = 3,
+    Full = 4,
+}
+impl ConfinementLevel {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CONFINEMENT_LEVEL_UNSPECIFIED",
+            Self::None => "CONFINEMENT_LEVEL_NONE",
+            Self::Rlimits => "CONFINEMENT_LEVEL_RLIMITS",
+            Self::Partial => "CONFINEMENT_LEVEL_PARTIAL",
+            Self::Full => "CONFINEMENT_LEVEL_FULL",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CONFINEMENT_LEVEL_UNSPECIFIED" => Some(Self::Unspecified),
+            "CONFINEMENT_LEVEL_NONE" => Some(Self::None),
+            "CONFINEMENT_LEVEL_RLIMITS" => Some(Self::Rlimits),
+            "CONFINEMENT_LEVEL_PARTIAL" => Some(Self::Partial),
+            "CONFINEMENT_LEVEL_FULL" => Some(Self::Full),
+            _ => None,
+        }
+    }
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

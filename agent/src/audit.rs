@@ -2,6 +2,7 @@
 //! denied, and every run from its beginning to its end.
 
 use std::fmt;
+use std::sync::Arc;
 
 use rpycbench_certs::Holder;
 use tonic::Request;
@@ -13,12 +14,14 @@ pub struct Peer {
     pub address: String,
     /// Whom its certificate names; `None` without one, which is so where an agent is enrolled.
     pub holder: Option<Holder>,
+    /// That certificate, DER.
+    pub certificate: Option<Arc<[u8]>>,
 }
 
 impl Peer {
     /// Who sends a request.
     pub fn of<T>(request: &Request<T>) -> Self {
-        let unknown = || Self { address: "unknown".to_owned(), holder: None };
+        let unknown = || Self { address: "unknown".to_owned(), holder: None, certificate: None };
         request.extensions().get().cloned().unwrap_or_else(unknown)
     }
 

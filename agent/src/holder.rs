@@ -22,7 +22,7 @@ pub(crate) struct Holder {
 pub(crate) struct Key {
     pub(crate) run_id: String,
     /// The controller's, DER; it is made for the run.
-    pub(crate) certificate: Vec<u8>,
+    pub(crate) certificate: Arc<[u8]>,
 }
 
 /// A run that has the agent.
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     fn take(holder: &Holder, peer: &str) -> Result<Hold, By> {
-        let key = Key { run_id: peer.to_owned(), certificate: vec![1] };
+        let key = Key { run_id: peer.to_owned(), certificate: [1].into() };
         holder.take(peer.to_owned(), key, Conversation::begin().0)
     }
 
@@ -159,7 +159,7 @@ mod tests {
     async fn only_who_began_a_run_finds_its_conversation() {
         let holder = Holder::default();
         let _hold = take(&holder, "192.0.2.1:9").expect("the agent is free");
-        let key = |certificate: u8| Key { run_id: "192.0.2.1:9".to_owned(), certificate: vec![certificate] };
+        let key = |certificate: u8| Key { run_id: "192.0.2.1:9".to_owned(), certificate: [certificate].into() };
         assert!(holder.conversation(&key(1)).is_some());
         assert!(holder.conversation(&key(2)).is_none());
         assert!(holder.conversation(&Key { run_id: "another".to_owned(), ..key(1) }).is_none());

@@ -133,7 +133,8 @@ impl pb::agent_server::Agent for AgentService {
 
     async fn run(&self, request: Request<Streaming<pb::CommandFrame>>) -> Result<Response<Self::RunStream>, Status> {
         let peer = Peer::of(&request);
-        let certificate = request.peer_certs().and_then(|chain| Some(chain.first()?.to_vec())).unwrap_or_default();
+        // The handshake has demanded one.
+        let certificate = peer.certificate.clone().ok_or_else(|| Status::unauthenticated("no certificate"))?;
         let span = tracing::info_span!(target: "rpycbench", "agent run", %peer);
         rpycbench_process::propagate::adopt(&span, request.metadata());
 

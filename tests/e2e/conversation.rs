@@ -158,5 +158,9 @@ async fn who_takes_the_agent_and_says_nothing_has_to_give_it_back() {
     let refusal = next_event(&mut silent).await.expect_err("no event");
     assert!(refusal.message().contains("nothing was heard of the controller for 10s"), "{refusal:?}");
     open(&mut client, open_command(PROTOCOL)).await.expect("the agent is free again");
-    assert!(agent.log().contains("audit: run closed"), "{}", agent.log());
+    let log = agent.log();
+    let uri = "identity=\"spiffe://one.rpycbench.invalid/controller/run\"";
+    for line in ["audit: run opened peer=127.0.0.1:", "audit: run closed peer=127.0.0.1:"] {
+        assert!(log.lines().any(|it| it.contains(line) && it.contains(uri)), "{line}: {log}");
+    }
 }

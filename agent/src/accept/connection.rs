@@ -25,8 +25,13 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn new(stream: TlsStream<TcpStream>, address: SocketAddr, place: Place) -> Self {
         let certificates = stream.get_ref().1.peer_certificates();
-        let holder = certificates.and_then(|all| Holder::of(all.first()?).ok());
-        Self { stream, peer: Peer { address: address.to_string(), holder }, _place: place }
+        let certificate = certificates.and_then(|all| all.first());
+        let peer = Peer {
+            address: address.to_string(),
+            holder: certificate.and_then(|certificate| Holder::of(certificate).ok()),
+            certificate: certificate.map(|certificate| certificate.as_ref().into()),
+        };
+        Self { stream, peer, _place: place }
     }
 }
 

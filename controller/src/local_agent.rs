@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use rpycbench_certs::Identity;
+use rpycbench_process::telemetry::{AUDIT, LOG_VARIABLE};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
@@ -70,6 +71,9 @@ impl LocalAgent {
         if let Some(url) = otlp {
             command.args(["--otlp", url]);
         }
+        // Its log is the terminal of who runs the plan, and who that is needs no audit.
+        let wanted = std::env::var(LOG_VARIABLE).unwrap_or_default();
+        command.env(LOG_VARIABLE, format!("{AUDIT}=warn,{wanted}"));
         // A Ctrl-C on the terminal is for the controller, which ends the agent in order.
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
         let mut child = command.spawn().map_err(refused)?;

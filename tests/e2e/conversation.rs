@@ -118,8 +118,6 @@ async fn a_second_run_is_told_who_has_the_agent_and_may_come_when_the_first_has_
     commands.send(frame(0, What::Leave(Leave {}))).await.expect("the stream is open");
     while events.message().await.expect("an orderly end").is_some() {}
     open(&mut client, open_command(PROTOCOL)).await.expect("the agent is free again");
-    // Its log is the terminal of who runs the plan, who knows what he runs.
-    assert!(!agent.log().contains("run opened"), "{}", agent.log());
 }
 
 #[tokio::test]

@@ -144,3 +144,12 @@ fn a_report_made_again_is_the_same_to_the_byte() {
         first.iter().filter(|(name, bytes)| second.get(*name) != Some(bytes)).map(|(name, _)| name).collect::<Vec<_>>()
     );
 }
+
+/// The local agent writes to the terminal of who runs the plan.
+#[test]
+fn a_quiet_run_is_quiet_and_so_is_the_agent_it_starts() {
+    let sandbox = Sandbox::new();
+    let plan = plan(&["rpyc-threaded"], "[[workloads]]\nname = \"one\"\nkind = \"connect\"\ncount = 1\n");
+    let outcome = sandbox.run(&plan, &["--quiet"]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
+}

@@ -22,8 +22,14 @@ impl Served {
     /// When it does not listen.
     pub fn start(sandbox: &Sandbox, server: &str, cpus: &[u64]) -> Self {
         let state = sandbox.path().join("home/agent");
-        // Other environments may be there, with other libraries; the newest has just been used.
-        let python = newest(&state.join("environments"), |folder| folder.join("complete.json")).join("bin/python");
+        let (stack, mode) = server.split_once('-').expect("kind and mode");
+        // Other environments may be there, with other libraries: what is in one says its mark.
+        let holds = |folder: &Path| {
+            let facts = std::fs::read_to_string(folder.join("complete.json")).unwrap_or_default();
+            facts.contains(&format!("\"{stack}\"")).then(|| folder.join("complete.json"))
+        };
+        let mark = |folder: &Path| holds(folder).unwrap_or_else(|| folder.join("not-of-this-server"));
+        let python = newest(&state.join("environments"), mark).join("bin/python");
         let workers = newest(&state.join("workers"), |folder| folder.join("rpycbench_workers"));
         let mut child = on(cpus, &python)
             .args(["-s", "-m", "rpycbench_workers.serve"])
@@ -32,7 +38,6 @@ impl Served {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the server starts");
-        let (stack, mode) = server.split_once('-').expect("kind and mode");
         let order = json!({ "stack": stack, "mode": mode, "address": "127.0.0.1", "port": 0 });
         writeln!(child.stdin.as_mut().expect("a pipe"), "{order}").expect("the server reads its order");
         let mut line = String::new();

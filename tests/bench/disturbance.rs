@@ -10,7 +10,7 @@ use crate::{Figure, median};
 
 /// Turns of each side.
 const TURNS: usize = 12;
-pub(crate) const LATENCY: &str = "[[workloads]]\nname = \"latency\"\nkind = \"closed\"\nrequests = 1000\n";
+const LATENCY: &str = "[[workloads]]\nname = \"latency\"\nkind = \"closed\"\nrequests = 1000\n";
 pub(crate) const SERVERS: [&str; 2] = ["rpyc-threaded", "flask-threaded"];
 const GOAL: &str = "cannot be told apart: 1 is within";
 

@@ -22,7 +22,7 @@ use crate::enrolment::EnrolmentService;
 use crate::limits::{LimitsError, LimitsSource};
 use crate::renewal::RenewalService;
 use crate::service::{AgentService, Credentials};
-use crate::{accept, administered, confinement, doctor, host};
+use crate::{accept, administered, confinement, doctor, host, spool};
 
 /// The contract's exit code for a command line or a file of limits that is wrong.
 const USAGE: u8 = 2;
@@ -186,6 +186,7 @@ async fn child(state: PathBuf, otlp: Option<String>, confinement: Mode) -> Resul
         serde_json::from_str(&order).map_err(|error| format!("bad first line on stdin: {error}"))?;
 
     let confinement = confinement.start(&state);
+    spool::sweep(&state, SystemTime::now());
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let reply = ChildReply { address: listener.local_addr()? };
     say(&serde_json::to_string(&reply)?)?;
@@ -225,6 +226,7 @@ async fn serve(
     let folder = state_folder(state)?;
     let state = Arc::new(AgentState::open(&folder)?);
     let confinement = confinement.start(&folder);
+    spool::sweep(&folder, SystemTime::now());
     let listener = TcpListener::bind(listen)
         .await
         .map_err(|error| format!("cannot listen on {listen}: {error}; name an address of this host in --listen"))?;

@@ -64,6 +64,8 @@ enum Input {
         frame: Result<CommandFrame, String>,
     },
     Event(Box<Event>),
+    /// The run has to end, and why.
+    End(String),
     /// The run is over, and why, if it did not end in order.
     Over(Option<String>),
 }
@@ -108,6 +110,14 @@ impl Conversation {
             }
         });
         to_controller
+    }
+}
+
+impl Conversation {
+    /// Has the run end; `reason` is its last word to the controller.
+    pub(crate) fn end(&self, reason: String) {
+        // Refused where it has ended.
+        drop(self.inputs.send(Input::End(reason)));
     }
 }
 
@@ -162,6 +172,10 @@ impl Talk {
             match input {
                 None => return,
                 Some(Input::Over(error)) => return self.last_word(error),
+                Some(Input::End(reason)) => {
+                    self.last_word(Some(reason));
+                    self.end();
+                }
                 Some(Input::Event(event)) => self.say(*event),
                 Some(Input::Attached { attachment, wire, acknowledged }) => {
                     lease_ends = Instant::now() + LEASE;

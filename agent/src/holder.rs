@@ -70,6 +70,13 @@ impl Holder {
         (held_by == key).then(|| conversation.clone())
     }
 
+    /// The conversation of that run if it has the agent, whoever began it.
+    pub(crate) fn conversation_of(&self, run_id: &str) -> Option<Conversation> {
+        let held = self.held();
+        let (held_by, conversation) = &*held.as_ref()?.at;
+        (held_by.run_id == run_id).then(|| conversation.clone())
+    }
+
     fn held(&self) -> MutexGuard<'_, Option<By>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }

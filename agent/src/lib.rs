@@ -32,5 +32,6 @@ pub mod renewal;
 pub mod run;
 pub mod serve;
 pub mod service;
+pub mod spool;
 
 pub use cli::main;

@@ -24,10 +24,14 @@ use crate::conversation::{Conversation, RunEnd};
 use crate::holder::{Hold, Holder, Key};
 use crate::limits::LimitsSource;
 use crate::run::Terms;
+use crate::spool::Spool;
 use crate::{host, run};
 
 /// A stream that has not said by then what it is for is none of a controller's.
 const FIRST_FRAME_LIMIT: Duration = Duration::from_secs(5);
+
+/// Processes end within a second; a disk that samples go to may take longer.
+const FENCE_LIMIT: Duration = Duration::from_secs(10);
 
 /// What an agent proves itself with.
 #[derive(Clone, Debug)]
@@ -79,16 +83,21 @@ impl AgentService {
     fn admit(&self, peer: &Peer, key: Key, conversation: Conversation) -> Result<(Hold, Terms), Status> {
         let limits = self.limits.read().map_err(|error| Status::failed_precondition(error.to_string()))?;
         let identity = self.credentials.identity()?;
+        let agent = identity.holder().map_err(|fault| Status::failed_precondition(fault.to_string()))?.name;
+        let run_id = key.run_id.clone();
         let taken = self.holder.take(peer.to_string(), key, conversation);
         let hold = taken
             .map_err(|by| Status::resource_exhausted(format!("it is busy with {by}; run again when it is free")))?;
         Ok((
             hold,
             Terms {
+                run_id,
                 state: self.state.clone(),
                 limits: Arc::new(limits),
                 identity,
                 confinement: self.confinement.clone(),
+                spool: Spool::of_host(&self.state),
+                agent,
             },
         ))
     }
@@ -138,17 +147,16 @@ impl pb::agent_server::Agent for AgentService {
         let span = tracing::info_span!(target: "rpycbench", "agent run", %peer);
         rpycbench_process::propagate::adopt(&span, request.metadata());
 
-        let mut frames = request.into_inner().map(|frame| {
-            frame
-                .map_err(|status| status.message().to_owned())
-                .and_then(|frame| CommandFrame::try_from(frame).map_err(|error| error.to_string()))
-        });
+        // A connection that breaks says nothing about the run: that is for its lease to judge.
+        let unbroken = request.into_inner().map_while(Result::ok);
+        let mut frames = unbroken.map(|frame| CommandFrame::try_from(frame).map_err(|error| error.to_string()));
         let first = timeout(FIRST_FRAME_LIMIT, frames.next()).await.ok().flatten();
         let Some(Ok(CommandFrame { acknowledged, word: Word::Attach { run_id, begin } })) = first else {
             return Err(Status::invalid_argument("the first frame of a stream must attach to a run"));
         };
         let key = Key { run_id, certificate };
         let conversation = if begin {
+            self.fence(&peer, &key.run_id).await?;
             let _entered = span.enter();
             self.begin(peer, key)?
         } else {
@@ -162,6 +170,16 @@ impl pb::agent_server::Agent for AgentService {
 }
 
 impl AgentService {
+    /// Ends what is left here of a run that is taken up again. Only who has the run's folder knows its name, and the handshake
+    /// has shown that both are of one authority; the one before is gone, or must not go on beside.
+    async fn fence(&self, peer: &Peer, run_id: &str) -> Result<(), Status> {
+        let Some(before) = self.holder.conversation_of(run_id) else { return Ok(()) };
+        tracing::info!(target: "audit", %peer, identity = peer.identity(), "run taken over");
+        before.end("the run was taken up again by another controller: it is over here".to_owned());
+        let idle = timeout(FENCE_LIMIT, self.holder.idle()).await;
+        idle.map_err(|_| Status::resource_exhausted(format!("what is left of the run did not end in {FENCE_LIMIT:?}")))
+    }
+
     /// Takes the agent for a run and starts it.
     fn begin(&self, peer: Peer, key: Key) -> Result<Conversation, Status> {
         let (conversation, RunEnd { commands, events, over }) = Conversation::begin();

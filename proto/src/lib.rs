@@ -8,6 +8,7 @@ mod convert;
 pub mod delivery;
 pub mod frame;
 pub mod message;
+pub mod segment;
 
 #[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::too_many_lines, clippy::use_self)]
 #[rustfmt::skip]

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use rpycbench_measure::{Confinement, Placement, Samples, Server, Stack, Workload, histogram::HistogramParts};
+use rpycbench_measure::{Confinement, Placement, Server, Stack, Workload, histogram::HistogramParts};
 
 /// A cell within its run: one topology × server × workload × driver × block.
 pub type CellId = u32;
 
 /// What the plan calls a cell.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CellName {
     /// The topology.
     pub topology: String,
@@ -108,8 +108,10 @@ pub enum Command {
         workload: Workload,
         /// Which CPUs it may use.
         placement: Placement,
-        /// For spans and metrics.
+        /// What its samples are known by.
         name: CellName,
+        /// From 1.
+        attempt: u32,
     },
     /// Asks whether a cell's server may be driven at.
     Agree {
@@ -131,6 +133,20 @@ pub enum Command {
     Stop {
         /// The cell.
         cell: CellId,
+    },
+    /// Asks what the agent keeps of the run.
+    Collect,
+    /// Asks for a stream that it keeps.
+    HandOver {
+        /// What its segments are to be told as.
+        cell: CellId,
+        /// Which.
+        stream: Stream,
+    },
+    /// A stream is on the controller's disk and need not be kept.
+    Stored {
+        /// Which.
+        stream: Stream,
     },
 }
 
@@ -239,17 +255,25 @@ pub enum Event {
         /// Durations of the ok samples since the last progress.
         histogram: HistogramParts,
     },
-    /// A batch of samples.
-    Samples {
+    /// Part of a stream of samples.
+    Segment {
         /// The cell.
         cell: CellId,
-        /// 0, 1, 2 … within the cell.
-        batch: u64,
-        /// The rows.
-        samples: Samples,
+        /// To be opened by [`crate::segment::Chain`].
+        sealed: Vec<u8>,
     },
-    /// A driver is done, and these are its counts.
-    Driven(Driven),
+    /// What the agent keeps of the run.
+    Kept {
+        /// In no order.
+        streams: Vec<Kept>,
+    },
+    /// A stream that was kept was sent as far as it goes.
+    HandedOver {
+        /// What it was told as.
+        cell: CellId,
+        /// Empty, or why not all of it can be read.
+        trouble: String,
+    },
     /// Both roles of a cell are over and none of its processes is left.
     Stopped {
         /// The cell.
@@ -359,23 +383,59 @@ pub struct Pinned {
     pub note: String,
 }
 
-/// The counts of a driver that reached its end.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Driven {
+/// The samples of one attempt at a cell.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stream {
+    /// The run.
+    pub run_id: String,
+    /// The agent that drove, by the name in its certificate.
+    pub agent: String,
     /// The cell.
-    pub cell: CellId,
-    /// Rows sent.
+    pub cell: CellName,
+    /// From 1.
+    pub attempt: u32,
+}
+
+/// What a stream begins with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Begin {
+    /// Whose samples follow.
+    pub stream: Stream,
+    /// The driver's CPUs.
+    pub cpus: Vec<u32>,
+}
+
+/// What a stream ends with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct End {
+    /// Rows before it.
     pub samples: u64,
-    /// Batches sent.
-    pub batches: u64,
-    /// Rows that failed.
+    /// Those of them that failed.
     pub failed: u64,
+    /// Absent where the driver did not reach its end.
+    pub driven: Option<Driven>,
+}
+
+/// What a driver tells that reached its end.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Driven {
     /// Rows the workload asked for.
     pub expected: u64,
     /// Network round trips the caller waits for, measured.
     pub round_trips_per_call: f64,
     /// Connections opened during the measured part.
     pub connections_opened: u64,
+}
+
+/// A stream that an agent has not been told to let go of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Whose.
+    pub stream: Stream,
+    /// Rows that can be read.
+    pub samples: u64,
+    /// Whether it has its end, and its driver had too.
+    pub whole: bool,
 }
 
 /// How a process ended and what it and its descendants used.

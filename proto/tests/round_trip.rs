@@ -10,9 +10,9 @@ use proptest::option::of;
 use proptest::prelude::*;
 use rpycbench_measure::histogram::HistogramParts;
 use rpycbench_measure::{
-    Call, ClientModel, FlaskMode, Placement, RpycMode, Samples, Server, ServerKind, Stack, Workload,
+    Call, ClientModel, FlaskMode, Placement, RpycMode, Server, ServerKind, Stack, Workload,
 };
-use rpycbench_proto::message::{CellName, Consent, Driven, Exit, Failure, Link, Nonce, Open, Pinned, PythonFacts};
+use rpycbench_proto::message::{CellName, Consent, Exit, Failure, Kept, Link, Nonce, Open, Pinned, PythonFacts, Stream};
 use rpycbench_proto::{Command, Event, pb};
 
 fn server() -> impl Strategy<Value = Server> {
@@ -65,9 +65,19 @@ fn command() -> impl Strategy<Value = Command> {
         (any::<u32>(), server(), any::<IpAddr>(), placement(), name()).prop_map(
             |(cell, server, address, placement, name)| Command::Serve { cell, server, address, placement, name }
         ),
-        (any::<u32>(), stack(), workload(), placement(), name()).prop_map(
-            |(cell, stack, workload, placement, name)| Command::Arm { cell, stack, workload, placement, name }
+        (any::<(u32, u32)>(), stack(), workload(), placement(), name()).prop_map(
+            |((cell, attempt), stack, workload, placement, name)| Command::Arm {
+                cell,
+                stack,
+                workload,
+                placement,
+                name,
+                attempt
+            }
         ),
+        Just(Command::Collect),
+        (any::<u32>(), stream()).prop_map(|(cell, stream)| Command::HandOver { cell, stream }),
+        stream().prop_map(|stream| Command::Stored { stream }),
         (any::<(u32, IpAddr, u16)>(), of(consent())).prop_map(|((cell, address, port), consent)| Command::Drive {
             cell,
             target: SocketAddr::new(address, port),
@@ -94,31 +104,12 @@ fn command() -> impl Strategy<Value = Command> {
     ]
 }
 
-/// Rows whose times may be anything, also what no clock says.
-fn samples() -> impl Strategy<Value = Samples> {
-    type Row = (u32, u32, i64, i64, u32, i64, i64, Option<i64>, Option<i64>);
-    (vec(any::<Row>(), 0..60), vec(".{0,10}", 0..4), any::<bool>()).prop_map(|(rows, errors, connects)| {
-        let mut samples = Samples { errors, ..Samples::default() };
-        for (client, seq, start, end, error, bytes_out, bytes_in, tcp, handshake) in rows {
-            samples.client.push(client);
-            samples.seq.push(seq);
-            samples.start_ns.push(start);
-            samples.end_ns.push(end);
-            samples.error.push(error % (samples.errors.len() as u32 + 1));
-            samples.bytes_out.push(bytes_out);
-            samples.bytes_in.push(bytes_in);
-            if connects {
-                samples.tcp_ns.push(tcp);
-                samples.handshake_ns.push(handshake);
-            }
-        }
-        // A column of nulls and no column are the same.
-        for column in [&mut samples.tcp_ns, &mut samples.handshake_ns] {
-            if column.iter().all(Option::is_none) {
-                column.clear();
-            }
-        }
-        samples
+fn stream() -> impl Strategy<Value = Stream> {
+    ("[a-zA-Z0-9-]{1,64}", any::<(String, u32)>(), name()).prop_map(|(run_id, (agent, attempt), cell)| Stream {
+        run_id,
+        agent,
+        cell,
+        attempt,
     })
 }
 
@@ -176,10 +167,13 @@ fn event() -> impl Strategy<Value = Event> {
         any::<(u32, u64, u64, Vec<u8>, u64, u64, i64)>().prop_map(|(cell, done, failed, v2, below, above, largest)| {
             Event::Progress { cell, done, failed, histogram: HistogramParts { v2, below, above, largest } }
         }),
-        (any::<(u32, u64)>(), samples()).prop_map(|((cell, batch), samples)| Event::Samples { cell, batch, samples }),
-        any::<(u32, [u64; 5], f64)>().prop_map(|(cell, counts, round_trips_per_call)| {
-            let [samples, batches, failed, expected, connections_opened] = counts;
-            Event::Driven(Driven { cell, samples, batches, failed, expected, round_trips_per_call, connections_opened })
+        any::<(u32, String)>().prop_map(|(cell, trouble)| Event::HandedOver { cell, trouble }),
+        any::<(u32, Vec<u8>)>().prop_map(|(cell, sealed)| Event::Segment { cell, sealed }),
+        vec((stream(), any::<(u64, bool)>()), 0..3).prop_map(|streams| Event::Kept {
+            streams: streams
+                .into_iter()
+                .map(|(stream, (samples, whole))| Kept { stream, samples, whole })
+                .collect()
         }),
         (any::<u32>(), maybe_exit(), maybe_exit()).prop_map(|(cell, server, driver)| Event::Stopped {
             cell,
@@ -201,14 +195,6 @@ proptest! {
     fn an_event_arrives_as_it_was_sent(event in event()) {
         prop_assert_eq!(Event::try_from(pb::Event::from(event.clone())), Ok(event));
     }
-}
-
-#[test]
-fn samples_with_a_column_that_is_too_short_are_refused_by_name() {
-    let samples = pb::Samples { start_ns_delta: vec![1, 2], duration_ns: vec![1], ..pb::Samples::default() };
-    let event = pb::Event { kind: Some(pb::event::Kind::Samples(samples)) };
-    let refusal = Event::try_from(event).expect_err("columns differ in length");
-    assert_eq!(refusal.to_string(), "invalid message: samples has columns of unequal length, 2 rows in start_ns");
 }
 
 #[test]

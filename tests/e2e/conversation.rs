@@ -111,13 +111,37 @@ async fn a_second_run_is_told_who_has_the_agent_and_may_come_when_the_first_has_
     let opened = next_event(&mut events).await.expect("an event").kind;
     assert!(matches!(opened, Some(event::Kind::Opened(_))), "{opened:?}");
 
-    let busy = open(&mut client, open_command(PROTOCOL)).await.expect_err("the agent is busy");
+    let busy = attach(&mut client, "another", true).await.expect_err("the agent is busy");
     assert_eq!(busy.code(), Code::ResourceExhausted);
     assert!(busy.message().contains("busy with study \"study\" of user@host (127.0.0.1"), "{busy:?}");
 
     commands.send(frame(0, What::Leave(Leave {}))).await.expect("the stream is open");
     while events.message().await.expect("an orderly end").is_some() {}
     open(&mut client, open_command(PROTOCOL)).await.expect("the agent is free again");
+}
+
+#[tokio::test]
+async fn a_run_that_is_begun_again_takes_the_place_of_the_one_before() {
+    let sandbox = Sandbox::new();
+    let (_agent, mut client) = agent_and_client(&sandbox).await;
+    let (_first, mut before) = open(&mut client, open_command(PROTOCOL)).await.expect("the stream opens");
+    next_event(&mut before).await.expect("an event");
+    let (_second, mut events) = open(&mut client, open_command(PROTOCOL)).await.expect("it is taken over");
+    let opened = next_event(&mut events).await.expect("an event").kind;
+    assert!(matches!(opened, Some(event::Kind::Opened(_))), "{opened:?}");
+    let over = next_event(&mut before).await.expect_err("it is over");
+    assert!(over.message().contains("was taken up again by another controller"), "{over:?}");
+}
+
+#[tokio::test]
+async fn a_run_is_opened_under_the_name_that_its_stream_attached_to() {
+    let sandbox = Sandbox::new();
+    let (_agent, mut client) = agent_and_client(&sandbox).await;
+    let (sender, mut events) = attach(&mut client, "another", true).await.expect("the stream opens");
+    let open = What::Command(Command { kind: Some(open_command(PROTOCOL)) });
+    sender.send(frame(1, open)).await.expect("room for one");
+    let refusal = next_event(&mut events).await.expect_err("no event");
+    assert!(refusal.message().contains("open of run run on a stream of run another"), "{refusal:?}");
 }
 
 #[tokio::test]

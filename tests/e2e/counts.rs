@@ -46,13 +46,23 @@ fn an_agent_that_tells_the_truth_is_believed() {
 }
 
 #[test]
-fn an_agent_that_counts_more_samples_than_came_fails_its_cell() {
-    fails_its_cell("counts", "the agent counts 11 samples, the controller 10");
+fn r13_a_segment_that_comes_twice_fails_its_cell() {
+    fails_its_cell("twice", "segment 1 came where 2 was due");
 }
 
 #[test]
-fn a_batch_that_is_missing_fails_its_cell() {
-    fails_its_cell("batches", "batch 1 of the samples came where 0 was due");
+fn r13_a_segment_that_is_missing_fails_its_cell() {
+    fails_its_cell("missing", "segment 3 came where 2 was due");
+}
+
+#[test]
+fn r13_a_segment_that_was_changed_on_the_way_fails_its_cell() {
+    fails_its_cell("changed", "segment 1 does not match its hash");
+}
+
+#[test]
+fn r13_samples_of_another_attempt_fail_the_cell() {
+    fails_its_cell("attempt", "the samples are those of attempt 2 at localhost/rpyc-threaded/latency/b1");
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rpycbench_tests::installed::Installed;
 use rpycbench_tests::patience::eventually;
 use rpycbench_tests::sandbox::plan;
 use rpycbench_tests::{Outcome, Sandbox};
@@ -137,4 +139,113 @@ fn a_complete_cell_whose_samples_were_lost_since_runs_again() {
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     assert!(outcome.stderr.contains("4 cells into"), "{outcome:?}");
     assert_is_whole(&sandbox);
+}
+
+/// A plan of one host with an agent that outlives its controllers, and that agent, enrolled.
+fn with_an_agent(workload: &str) -> (Sandbox, Installed, String) {
+    let sandbox = Sandbox::new();
+    let hurin = Installed::start(&sandbox, "hurin", "127.0.0.2");
+    let enrolled = sandbox.call(&["enrol", &hurin.address, "--code", &hurin.code("hurin")]);
+    assert_eq!(enrolled.code, Some(0), "{enrolled:?}");
+    let text = plan(&["rpyc-threaded", "rpyc-forking"], workload)
+        .replace("blocks = 1", "blocks = 2")
+        .replace("local = true", &format!("agent = \"{}\"", hurin.address));
+    let path = sandbox.plan(&text).display().to_string();
+    (sandbox, hurin, path)
+}
+
+/// The streams of samples that an agent keeps.
+fn kept(agent: &Installed) -> Vec<PathBuf> {
+    let runs = std::fs::read_dir(agent.state().join("spool")).into_iter().flatten().flatten();
+    runs.flat_map(|run| std::fs::read_dir(run.path()).into_iter().flatten().flatten().map(|file| file.path())).collect()
+}
+
+/// Begins a run and kills its controller amid a cell, once the first is complete.
+fn kill_the_controller(sandbox: &Sandbox, path: &str) {
+    let mut controller = sandbox.controller(&["run", path, "--json"]);
+    let mut controller =
+        controller.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the controller starts");
+    let events = BufReader::new(controller.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+    let mut finished = false;
+    for event in events {
+        finished |= event.contains("\"event\":\"cell_finished\"");
+        if finished && event.contains("\"phase\":\"driving\"") && !event.contains("\"done\":0") {
+            break;
+        }
+    }
+    kill(Pid::from_raw(controller.id().cast_signed()), Signal::SIGKILL).expect("the run goes on");
+    wait(controller);
+}
+
+#[test]
+fn an_agent_keeps_nothing_that_its_controller_has() {
+    let (sandbox, hurin, path) = with_an_agent(LONG);
+    let outcome = sandbox.call(&["run", &path]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert_is_whole(&sandbox);
+    assert_eq!(kept(&hurin), [] as [PathBuf; 0]);
+}
+
+#[test]
+fn r21_samples_that_had_not_reached_a_controller_that_was_killed_are_fetched_from_the_agent() {
+    let (sandbox, hurin, path) = with_an_agent(LONG);
+    kill_the_controller(&sandbox, &path);
+    // The driver comes to its end within the lease.
+    eventually("the agent has ended the run and keeps a stream", || match kept(&hurin).len() {
+        1 if hurin.log().contains("run closed") => Ok(()),
+        count => Err(format!("{count} streams")),
+    });
+
+    let outcome = resume(&sandbox);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.stderr.contains("3000 samples that its agent has kept are fetched"), "{outcome:?}");
+    let run = assert_is_whole(&sandbox);
+    let collected = run["cells"].as_array().expect("cells").iter().filter(|cell| cell["collected"] == true).count();
+    assert_eq!((collected, run["attempts"].as_array().map(Vec::len)), (1, Some(0)), "{run}");
+    assert_eq!(kept(&hurin), [] as [PathBuf; 0], "what was fetched need not be kept");
+    let report = std::fs::read_to_string(sandbox.latest().join("report.md")).expect("a report");
+    assert!(report.contains("Their agents had kept the samples"), "{report}");
+}
+
+#[test]
+fn r21_a_run_is_taken_up_again_while_the_agent_still_waits_for_the_controller_that_was_killed() {
+    // So long that it cannot come to its end before.
+    let (sandbox, hurin, path) = with_an_agent(&LONG.replace("3000", "20000"));
+    kill_the_controller(&sandbox, &path);
+    let outcome = resume(&sandbox);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let log = hurin.log();
+    assert!(log.contains("run taken over") && !log.contains("nothing was heard of the controller"), "{log}");
+    let run = sandbox.json("run.json");
+    let cells = run["cells"].as_array().expect("cells");
+    assert!(cells.len() == 4 && cells.iter().all(|cell| cell["stored"] == 20000), "{run}");
+    // What the driver had taken by then.
+    let attempt = &run["attempts"][0];
+    let stored = attempt["stored"].as_u64().expect("a count");
+    assert!(0 < stored && stored < 20000, "{attempt}");
+    let samples = sandbox.latest().join(attempt["samples"].as_str().expect("a path"));
+    assert!(samples.is_file(), "{attempt}");
+    let again = cells.iter().find(|cell| cell["id"] == attempt["id"]).expect("the cell");
+    assert_eq!((&attempt["attempt"], &again["attempt"]), (&1.into(), &2.into()));
+    assert_eq!(kept(&hurin), [] as [PathBuf; 0]);
+}
+
+#[test]
+fn r14_a_stream_that_was_torn_on_the_agents_disk_is_an_attempt_of_what_can_be_read() {
+    let (sandbox, hurin, path) = with_an_agent(&LONG.replace("3000", "20000"));
+    kill_the_controller(&sandbox, &path);
+    eventually("the agent keeps a stream", || match kept(&hurin).len() {
+        1 if hurin.log().contains("run closed") => Ok(()),
+        count => Err(format!("{count} streams")),
+    });
+    let stream = kept(&hurin).remove(0);
+    let bytes = std::fs::read(&stream).expect("a stream");
+    std::fs::write(&stream, &bytes[..bytes.len() - 7]).expect("it can be cut");
+    let outcome = resume(&sandbox);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let run = sandbox.json("run.json");
+    let attempt = &run["attempts"][0];
+    assert!(attempt["reason"].as_str().is_some_and(|it| it.contains("is torn")), "{attempt}");
+    assert!(attempt["stored"].as_u64() > Some(0), "{attempt}");
+    assert!(run["cells"].as_array().expect("cells").iter().all(|cell| cell["stored"] == 20000), "{run}");
 }

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use rpycbench_certs::Identity;
 use rpycbench_measure::{RunningHistogram, Samples};
 use rpycbench_proto::frame::{CommandFrame, EventFrame, Word};
-use rpycbench_proto::message::{Consent, Driven, Link, Pinned, PythonFacts};
+use rpycbench_proto::message::{Begin, Consent, Driven, Link, Pinned, PythonFacts, Stream as StreamName};
 use rpycbench_proto::pb::agent_server::{Agent, AgentServer};
+use rpycbench_proto::segment::Chain;
 use rpycbench_proto::{Command, Event, PROTOCOL, pb};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -45,8 +46,9 @@ async fn main() {
     });
     let controller_gone = tokio::task::spawn_blocking(|| io::stdin().read_line(&mut String::new()));
     let lie = std::env::var("LIE").expect("a lie");
+    let agent = identity.holder().expect("a name").name;
     tonic::transport::Server::builder()
-        .add_service(AgentServer::new(Liar { lie }))
+        .add_service(AgentServer::new(Liar { lie, agent }))
         .serve_with_incoming_shutdown(ReceiverStream::new(connections), async { drop(controller_gone.await) })
         .await
         .expect("it serves");
@@ -54,6 +56,7 @@ async fn main() {
 
 struct Liar {
     lie: String,
+    agent: String,
 }
 
 #[tonic::async_trait]
@@ -67,6 +70,7 @@ impl Agent for Liar {
 
     async fn run(&self, request: Request<Streaming<pb::CommandFrame>>) -> Result<Response<Self::RunStream>, Status> {
         let (lie, mut commands) = (self.lie.clone(), request.into_inner());
+        let mut stream = StreamName { agent: self.agent.clone(), ..StreamName::default() };
         let (sender, events) = mpsc::channel(64);
         tokio::spawn(async move {
             let (mut taken, mut said) = (0, 0);
@@ -77,7 +81,7 @@ impl Agent for Liar {
                     Word::Leave => return,
                     Word::Command { number, command } => {
                         taken = number;
-                        for event in answer(&lie, Arc::unwrap_or_clone(command)) {
+                        for event in answer(&lie, &mut stream, Arc::unwrap_or_clone(command)) {
                             said += 1;
                             frames.push(EventFrame { acknowledged: taken, event: Some((said, Arc::new(event))) });
                         }
@@ -94,9 +98,12 @@ impl Agent for Liar {
     }
 }
 
-fn answer(lie: &str, command: Command) -> Vec<Event> {
+fn answer(lie: &str, stream: &mut StreamName, command: Command) -> Vec<Event> {
     match command {
-        Command::Open(_) => vec![Event::Opened { epoch_ns: 0, nonce: [0; 32] }],
+        Command::Open(open) => {
+            stream.run_id = open.run_id;
+            vec![Event::Opened { epoch_ns: 0, nonce: [0; 32] }]
+        }
         Command::Prepare { .. } => vec![Event::Prepared(PythonFacts::default())],
         Command::Echo { address, .. } => {
             let (address, consent) = ((address, 1).into(), Consent::default());
@@ -108,28 +115,15 @@ fn answer(lie: &str, command: Command) -> Vec<Event> {
         Command::Serve { cell, address, .. } => {
             vec![Event::Serving { cell, address: (address, 1).into(), pinned: Pinned::default(), startup_ns: 1 }]
         }
-        Command::Arm { cell, .. } => vec![Event::Armed { cell, pinned: Pinned::default(), nonce: [0; 32] }],
+        Command::Arm { cell, name, attempt, .. } => {
+            (stream.cell, stream.attempt) = (name, attempt);
+            vec![Event::Armed { cell, pinned: Pinned::default(), nonce: [0; 32] }]
+        }
         Command::Drive { cell, .. } => {
             let histogram = RunningHistogram::default().parts().expect("a histogram");
-            let (claimed, batch, expected) = match lie {
-                "counts" => (u64::from(ROWS) + 1, 0, u64::from(ROWS)),
-                "batches" => (u64::from(ROWS), 1, u64::from(ROWS)),
-                "early" => (u64::from(ROWS), 0, u64::from(ROWS) + 5),
-                _ => (u64::from(ROWS), 0, u64::from(ROWS)),
-            };
-            vec![
-                Event::Progress { cell, done: 5, failed: 0, histogram },
-                Event::Samples { cell, batch, samples: rows() },
-                Event::Driven(Driven {
-                    cell,
-                    samples: claimed,
-                    batches: 1,
-                    failed: 0,
-                    expected,
-                    round_trips_per_call: 1.0,
-                    connections_opened: 0,
-                }),
-            ]
+            let mut events = vec![Event::Progress { cell, done: 5, failed: 0, histogram }];
+            events.extend(segments(lie, stream).into_iter().map(|sealed| Event::Segment { cell, sealed }));
+            events
         }
         Command::Listen { address, ports, .. } => {
             vec![Event::Listening { address, ports, consent: Consent::default() }]
@@ -137,7 +131,28 @@ fn answer(lie: &str, command: Command) -> Vec<Event> {
         Command::Agree { cell, .. } => vec![Event::Agreed { cell, consent: Consent::default() }],
         Command::Reach { .. } => vec![Event::Reached],
         Command::Stop { cell } => vec![Event::Stopped { cell, server: None, driver: None }],
+        Command::Collect => vec![Event::Kept { streams: Vec::new() }],
+        Command::HandOver { .. } | Command::Stored { .. } => Vec::new(),
     }
+}
+
+fn segments(lie: &str, stream: &StreamName) -> Vec<Vec<u8>> {
+    let mut stream = stream.clone();
+    if lie == "attempt" {
+        stream.attempt += 1;
+    }
+    let mut chain = Chain::default();
+    let mut segments = vec![chain.begin(Begin { stream, cpus: Vec::new() }), chain.rows(rows())];
+    match lie {
+        "twice" => segments.push(segments[1].clone()),
+        // Made and not sent.
+        "missing" => drop(chain.rows(rows())),
+        "changed" => segments[1][20] ^= 1,
+        _ => {}
+    }
+    let expected = if lie == "early" { u64::from(ROWS) + 5 } else { u64::from(ROWS) };
+    segments.push(chain.end(Some(Driven { expected, round_trips_per_call: 1.0, connections_opened: 0 })));
+    segments
 }
 
 fn rows() -> Samples {

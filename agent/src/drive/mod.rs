@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rpycbench_measure::{Placement, Stack, Workload};
 use rpycbench_process::metrics;
-use rpycbench_proto::message::{CellId, CellName, Driven, Event, Exit, Failure, Nonce, Pinned};
+use rpycbench_proto::message::{Begin, CellId, CellName, Driven, Event, Exit, Failure, Nonce, Pinned, Stream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,7 @@ use crate::limits::{Limits, Pace};
 use crate::placement::{Role, place};
 use crate::python::Environment;
 use crate::python::worker::{ClientReport, DriveOrder, DrivenReport, Report, TargetOrder};
+use crate::spool::{Spool, SpoolError};
 use recording::Recording;
 
 /// A driver imports its library and touches its memory within a second; a cold disk and a busy machine may need several.
@@ -26,7 +27,7 @@ const ARM_LIMIT: Duration = Duration::from_secs(30);
 const CALL_LIMIT_S: f64 = 30.0;
 /// Often enough for a reader's eye, seldom enough not to disturb a driver on a small machine.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
-/// Rows in one message, some 150 KiB of the 4 MiB that gRPC takes.
+/// Rows in one segment, some 150 KiB of the 4 MiB that gRPC takes.
 const BATCH_ROWS: usize = 16 * 1024;
 
 /// What to drive.
@@ -40,8 +41,10 @@ pub struct Drive {
     pub workload: Workload,
     /// Where it may run.
     pub placement: Placement,
-    /// For metrics.
-    pub name: CellName,
+    /// Whose samples it takes, and for metrics.
+    pub stream: Stream,
+    /// Where the samples are kept until the controller has them.
+    pub spool: Spool,
     /// What the host's administrator allows.
     pub limits: Arc<Limits>,
     /// For who consents to be driven at.
@@ -67,6 +70,7 @@ pub async fn drive(
             return Exit::default();
         }
     };
+    let cpus = pinned.cpus.clone();
     let outcome = measure(&mut child, &order, pinned, target, &stop, &events).await;
     let exit = child.stop().await;
     let (recording, ended) = match outcome {
@@ -82,10 +86,9 @@ pub async fn drive(
         Ended::Done(report) => Some(report),
         Ended::Badly(_) | Ended::Asked => None,
     };
-    match (send_samples(&order, &recording, report, &events).await, ended) {
-        (Ok(counts), Ended::Done(_)) => send(&events, Event::Driven(counts)).await,
-        (Ok(_), Ended::Asked) => {}
-        (Ok(_), Ended::Badly(bad)) | (Err(bad), _) => fail(&events, order.cell, bad, Some(exit.clone())).await,
+    match (hand_over(&order, cpus, &recording, report, &events).await, ended) {
+        (Ok(()), Ended::Done(_) | Ended::Asked) => {}
+        (Ok(()), Ended::Badly(bad)) | (Err(bad), _) => fail(&events, order.cell, bad, Some(exit.clone())).await,
     }
     exit
 }
@@ -190,23 +193,20 @@ fn progress(cell: CellId, recording: &mut Recording) -> Result<Event, Bad> {
     progress.map_err(|error| ("drive", format!("cannot read the recording: {error}")))
 }
 
-/// Sends every complete row; `report` is missing where the driver came to a bad end.
-async fn send_samples(
+/// Spools and sends every complete row; `report` is missing where the driver came to a bad end.
+async fn hand_over(
     order: &Drive,
+    cpus: Vec<u32>,
     recording: &Recording,
     report: Option<&DrivenReport>,
     events: &mpsc::Sender<Event>,
-) -> Result<Driven, Bad> {
+) -> Result<(), Bad> {
+    let unkept = |error: SpoolError| ("keep samples", error.to_string());
+    let send_segment = async |sealed| send(events, Event::Segment { cell: order.cell, sealed }).await;
+    let begin = Begin { stream: order.stream.clone(), cpus };
+    let (mut spooling, sealed) = order.spool.begin(begin).map_err(unkept)?;
+    send_segment(sealed).await;
     let clients: &[ClientReport] = report.map_or(&[], |report| &report.clients);
-    let mut counts = Driven {
-        cell: order.cell,
-        samples: 0,
-        batches: 0,
-        failed: 0,
-        expected: order.workload.expected_samples(),
-        round_trips_per_call: report.map_or(0.0, |report| report.round_trips_per_call),
-        connections_opened: clients.iter().map(|client| client.connections_opened).sum(),
-    };
     let bytes_out = report.map_or(0, |report| report.bytes_out);
     let mut from = 0;
     while let Some((samples, next)) = recording
@@ -218,12 +218,20 @@ async fn send_samples(
             continue;
         }
         let (rows, failed) = (samples.len() as u64, samples.failed() as u64);
-        counts.samples += rows;
-        counts.failed += failed;
-        send(events, Event::Samples { cell: order.cell, batch: counts.batches, samples }).await;
-        counts.batches += 1;
-        let CellName { topology, server, workload, .. } = &order.name;
+        let CellName { topology, server, workload, .. } = &order.stream.cell;
         metrics::samples(topology, server, workload, rows, failed);
+        send_segment(spooling.rows(samples).map_err(unkept)?).await;
     }
-    Ok(counts)
+    let driven = report.map(|report| Driven {
+        expected: order.workload.expected_samples(),
+        round_trips_per_call: report.round_trips_per_call,
+        connections_opened: clients.iter().map(|client| client.connections_opened).sum(),
+    });
+    send_segment(spooling.end(driven).await.map_err(unkept)?).await;
+    Ok(())
+}
+
+/// Most bytes that a workload's samples take in the spool.
+pub(crate) fn spooled_bytes(workload: &Workload) -> u64 {
+    recording::bytes(workload)
 }

@@ -104,6 +104,19 @@ impl Limits {
         Ok(())
     }
 
+    /// Samples of that many bytes beside those that are kept of the run.
+    ///
+    /// # Errors
+    /// When that is too much.
+    pub fn spool(&self, used: u64, needed: u64) -> Result<(), Denial> {
+        if self.max_spool.value.allows(used.saturating_add(needed)) {
+            return Ok(());
+        }
+        let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+        let asked = format!("the cell may take {} MiB, and {} MiB of the run are kept already", mib(needed), mib(used));
+        Err(self.denial("max_spool", &self.max_spool, asked))
+    }
+
     /// Packets to an address whose agent has consented.
     ///
     /// # Errors
@@ -183,6 +196,17 @@ mod tests {
             limits.workload(&closed(u32::MAX, u32::MAX)),
             &format!("denied by max_clients = 16 in limits.toml: the cell asks for {}", u32::MAX),
         );
+    }
+
+    #[test]
+    fn samples_are_kept_as_long_as_they_fit() {
+        let limits = limits("max_spool = \"10MiB\"");
+        limits.spool(4 << 20, 6 << 20).expect("allowed");
+        denied(
+            limits.spool(4 << 20, (6 << 20) + 1),
+            "denied by max_spool = \"10MiB\" in limits.toml: the cell may take 7 MiB, and 4 MiB of the run are kept already",
+        );
+        assert!(limits.spool(u64::MAX, u64::MAX).is_err());
     }
 
     #[test]

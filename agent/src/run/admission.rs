@@ -19,8 +19,8 @@ pub(super) async fn overrun(limits: Arc<Limits>) -> Denial {
 
 impl Run<'_> {
     /// Says that a role of a cell is not to be played here. Nothing was started for it.
-    pub(super) async fn deny(&self, cell: CellId, phase: &str, denial: &Denial) {
-        tracing::warn!(target: "audit", cell, %denial, "denied");
-        self.fail(cell, phase, denial.to_string()).await;
+    pub(super) async fn refuse(&self, cell: CellId, phase: &str, reason: String) {
+        tracing::warn!(target: "audit", cell, %reason, "denied");
+        self.fail(cell, phase, reason).await;
     }
 }

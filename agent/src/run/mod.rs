@@ -2,6 +2,7 @@
 
 mod admission;
 mod consent;
+mod keep;
 mod network;
 
 use std::collections::HashMap;
@@ -30,6 +31,7 @@ use crate::limits::{Denial, Limits};
 use crate::ping::RoundTrips;
 use crate::python::environment::{Environment, EnvironmentError, Step};
 use crate::serve::{self, Serve};
+use crate::spool::Spool;
 
 /// The conversation broke its rules, or could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +61,8 @@ pub enum RunError {
 
 /// What a run is allowed, and has to work with.
 pub(crate) struct Terms {
+    /// The run that it has attached to.
+    pub(crate) run_id: String,
     /// Where environments are kept.
     pub(crate) state: PathBuf,
     /// What the host's administrator allows.
@@ -67,6 +71,10 @@ pub(crate) struct Terms {
     pub(crate) identity: Identity,
     /// What servers and drivers are kept from.
     pub(crate) confinement: Confinement,
+    /// Where samples are kept.
+    pub(crate) spool: Spool,
+    /// The agent's name, as in its certificate.
+    pub(crate) agent: String,
 }
 
 /// Follows the controller's commands until it closes the stream, the stream breaks or `stop`; then every process that the
@@ -154,6 +162,7 @@ enum Ended {
     Prepared(Result<Environment, EnvironmentError>),
     Pinged(SocketAddr, std::io::Result<RoundTrips>),
     Called(Result<(), String>),
+    HandedOver(CellId, String),
     Server(CellId, Exit),
     Driver(CellId, Exit),
 }
@@ -163,6 +172,10 @@ impl Run<'_> {
         match command {
             Command::Open(Open { protocol, .. }) if protocol != PROTOCOL => {
                 return Err(RunError::Protocol { theirs: protocol });
+            }
+            Command::Open(Open { run_id, .. }) if run_id != self.terms.run_id => {
+                let what = format!("open of run {run_id} on a stream of run {}", self.terms.run_id);
+                return Err(RunError::Unexpected(what));
             }
             Command::Open(open) => {
                 self.terms.limits.run(open.expected)?;
@@ -180,7 +193,7 @@ impl Run<'_> {
             Command::Agree { cell, nonce } => self.agree(cell, &nonce).await,
             Command::Serve { cell, server, address, placement, name } => {
                 if let Err(denial) = self.terms.limits.server(&server, address) {
-                    self.deny(cell, "serve", &denial).await;
+                    self.refuse(cell, "serve", denial.to_string()).await;
                     return Ok(());
                 }
                 let environment = self.environment("serve")?;
@@ -191,9 +204,9 @@ impl Run<'_> {
                 let span = tracing::info_span!(target: "rpycbench", "serve", cell = %name);
                 self.tasks.spawn(async move { Ended::Server(cell, serving.await) }.instrument(span));
             }
-            Command::Arm { cell, stack, workload, placement, name } => {
-                if let Err(denial) = self.terms.limits.workload(&workload) {
-                    self.deny(cell, "drive", &denial).await;
+            Command::Arm { cell, stack, workload, placement, name, attempt } => {
+                if let Err(refusal) = self.may_arm(&workload) {
+                    self.refuse(cell, "drive", refusal).await;
                     return Ok(());
                 }
                 let environment = self.environment("arm")?;
@@ -201,7 +214,9 @@ impl Run<'_> {
                 let stop = self.enter(cell);
                 let span = tracing::info_span!(target: "rpycbench", "drive", cell = %name);
                 let (limits, armed) = (self.terms.limits.clone(), Armed::new(target));
-                let order = Drive { cell, stack, workload, placement, name, limits, nonce: armed.nonce };
+                let (stream, spool) = (self.stream(name, attempt), self.terms.spool.clone());
+                let nonce = armed.nonce;
+                let order = Drive { cell, stack, workload, placement, stream, spool, limits, nonce };
                 let driving = drive::drive(order, environment, given, stop, self.events.clone());
                 self.tasks.spawn(async move { Ended::Driver(cell, driving.await) }.instrument(span));
                 self.cells.entry(cell).or_default().armed = Some(armed);
@@ -213,6 +228,9 @@ impl Run<'_> {
                 entered.stop.cancel();
                 self.leave(cell).await;
             }
+            Command::Collect => self.collect().await,
+            Command::HandOver { cell, stream } => self.hand_over(cell, stream),
+            Command::Stored { stream } => self.forget(&stream),
         }
         Ok(())
     }
@@ -260,6 +278,7 @@ impl Run<'_> {
             }
             Ended::Called(Ok(())) => self.send(Event::Reached).await,
             Ended::Called(Err(reason)) => self.send(whole_run("reach", reason)).await,
+            Ended::HandedOver(cell, trouble) => self.send(Event::HandedOver { cell, trouble }).await,
             Ended::Server(cell, exit) => {
                 let entered = self.cells.entry(cell).or_default();
                 entered.running -= 1;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rpycbench_measure::RunningHistogram;
 use rpycbench_process::metrics;
-use rpycbench_proto::message::{CellId, Consent, Driven, Exit, Failure, Nonce};
+use rpycbench_proto::message::{CellId, Consent, End, Exit, Failure, Nonce, Stream};
 use rpycbench_proto::{Command, Event};
 use tracing::Span;
 
@@ -15,7 +15,8 @@ use super::record;
 use crate::plan::{Cell, Plan};
 use crate::progress::RunEvent;
 use crate::store::manifest::{CellRecord, CellStatus, Manifest};
-use crate::store::samples::{CellKey, SamplesError, SamplesWriter};
+use crate::store::incoming::{Arrived, Incoming, IncomingError};
+use crate::store::samples::SamplesError;
 
 /// An agent ends a cell's processes within a second; one that takes this long is lost.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
@@ -49,9 +50,8 @@ pub(super) struct Going {
     /// Hosts that have not said `Stopped`, each once.
     hosts: Vec<usize>,
     record: CellRecord,
-    writer: SamplesWriter,
-    /// The driving host's clock when the run was opened.
-    epoch_ns: i64,
+    stream: Stream,
+    incoming: Incoming,
     began: Instant,
     phase: Phase,
     /// Of the whole cell, and of its phase: closed when they are dropped.
@@ -65,16 +65,16 @@ pub(super) struct Going {
     consent: Option<Consent>,
     done: u64,
     failed: u64,
-    batches: u64,
     histogram: RunningHistogram,
-    driven: Option<Driven>,
+    /// What the stream of samples ended with.
+    end: Option<End>,
     /// Why the cell is not complete.
     trouble: Option<String>,
     interrupted: bool,
 }
 
 impl Going {
-    /// A cell that is about to begin; its samples go below `folder`.
+    /// A cell that is about to begin; its samples go below `folder`, and come from that agent.
     ///
     /// # Errors
     /// When its file of samples cannot be made.
@@ -84,20 +84,16 @@ impl Going {
         number: usize,
         manifest: &Manifest,
         folder: &Path,
+        agent: String,
     ) -> Result<Self, SamplesError> {
         let topology = &plan.topologies[cell.topology];
         let mut record = record::cell(plan, cell);
-        let before = manifest.attempts.iter().filter(|attempt| attempt.is_another_attempt_of(&record)).count();
-        record.attempt += u32::try_from(before).unwrap_or(u32::MAX - 1);
-        let key = CellKey {
-            topology: record.topology.clone(),
-            server: record.server.clone(),
-            workload: record.workload.clone(),
-            driver: record.driver.clone(),
-            block: record.block,
-        };
-        let writer = SamplesWriter::create(&folder.join(&record.samples), key)?;
-        let driving = manifest.hosts.get(&plan.hosts[topology.client].name);
+        let before = manifest.attempts.iter().filter(|attempt| attempt.is_another_attempt_of(&record));
+        record.attempt += before.map(|attempt| attempt.attempt).max().unwrap_or(0);
+        let stream = record::stream(manifest, &record, agent);
+        let epoch_ns = record::epoch_of(manifest, &plan.hosts[topology.client].name);
+        let incoming =
+            Incoming::create(&folder.join(&record.samples), record::key(&record), stream.clone(), epoch_ns)?;
         let name = plan.cell_name(cell).to_string();
         let span = tracing::info_span!(target: "rpycbench", "cell", cell = %name);
         Ok(Self {
@@ -108,8 +104,8 @@ impl Going {
             server: topology.server,
             hosts: topology.hosts(),
             record,
-            writer,
-            epoch_ns: driving.map_or(0, |host| host.epoch_raw_ns),
+            stream,
+            incoming,
             began: Instant::now(),
             phase: Phase::Starting,
             phase_span: tracing::info_span!(target: "rpycbench", parent: &span, "starting"),
@@ -120,9 +116,8 @@ impl Going {
             consent: None,
             done: 0,
             failed: 0,
-            batches: 0,
             histogram: RunningHistogram::default(),
-            driven: None,
+            end: None,
             trouble: None,
             interrupted: false,
         })
@@ -146,6 +141,7 @@ impl Going {
             workload: plan.workloads[cell.workload].workload,
             placement: plan.placement,
             name,
+            attempt: self.record.attempt,
         };
         [(self.server, serve), (self.client, arm)]
     }
@@ -182,7 +178,7 @@ impl Going {
 
     /// The user wants the run to end.
     pub(super) fn interrupt(&mut self) {
-        self.interrupted = self.driven.is_none();
+        self.interrupted = self.end.is_none();
         if self.interrupted {
             self.trouble.get_or_insert_with(|| "the run was interrupted".to_owned());
         }
@@ -197,7 +193,8 @@ impl Going {
     /// The commands that follow from what was heard, each with the host it is for.
     pub(super) fn advance(&mut self) -> Vec<(usize, Command)> {
         let id = self.cell.id;
-        let has_ended = self.driven.is_some() || self.trouble.is_some();
+        let has_driven = self.end.as_ref().is_some_and(|end| end.driven.is_some());
+        let has_ended = has_driven || self.trouble.is_some();
         match (self.phase, self.target, self.armed) {
             (Phase::Stopping { .. }, ..) => Vec::new(),
             _ if has_ended => {
@@ -268,24 +265,13 @@ impl Going {
                     Err(error) => tracing::warn!(%error, "progress is not readable"),
                 }
             }
-            Event::Samples { cell, batch, samples } if self.is(cell) => {
-                if batch != self.batches {
-                    self.trouble = Some(format!("batch {batch} of the samples came where {} was due", self.batches));
-                    return Ok(());
+            Event::Segment { cell, sealed } if self.is(cell) => match self.incoming.take(&sealed) {
+                Ok(arrived) => self.note(arrived),
+                Err(IncomingError::Samples(error)) => return Err(error),
+                Err(error) => {
+                    self.trouble.get_or_insert_with(|| error.to_string());
                 }
-                self.batches += 1;
-                let (rows, failed) = (samples.len() as u64, samples.failed() as u64);
-                self.record.failed += failed;
-                metrics::samples(&self.record.topology, &self.record.server, &self.record.workload, rows, failed);
-                self.writer.append(&samples, self.epoch_ns)?;
-            }
-            Event::Driven(driven) if self.is(driven.cell) => {
-                self.done = driven.samples;
-                self.record.reported = Some(driven.samples);
-                self.record.round_trips_per_call = Some(driven.round_trips_per_call);
-                self.record.connections_opened = Some(driven.connections_opened);
-                self.driven = Some(driven);
-            }
+            },
             Event::Stopped { cell, server, driver } if self.is(cell) => {
                 self.hosts.retain(|&waiting| waiting != host);
                 self.record.server_exit = server.map(record::exit).or(self.record.server_exit.take());
@@ -304,8 +290,28 @@ impl Going {
         Ok(())
     }
 
+    fn note(&mut self, arrived: Arrived) {
+        match arrived {
+            Arrived::Begun(_) => {}
+            Arrived::Rows(rows, failed) => {
+                self.record.failed += failed;
+                metrics::samples(&self.record.topology, &self.record.server, &self.record.workload, rows, failed);
+            }
+            Arrived::Ended(end) => {
+                self.done = end.samples;
+                record::end(&mut self.record, &end);
+                self.end = Some(end);
+            }
+        }
+    }
+
     fn is(&self, cell: CellId) -> bool {
         cell == self.cell.id
+    }
+
+    /// Where its samples come from, and what they are known by there.
+    pub(super) fn source(&self) -> (usize, Stream) {
+        (self.client, self.stream.clone())
     }
 
     /// Closes the samples and compares the counts of both sides. Returns what to keep of the cell, how long it took, and what
@@ -315,9 +321,9 @@ impl Going {
     /// When samples cannot be written.
     pub(super) fn finish(mut self, of: usize) -> Result<(CellRecord, Duration, RunEvent), SamplesError> {
         let took = self.began.elapsed();
-        self.record.stored = self.writer.finish()?;
+        self.record.stored = self.incoming.finish()?;
         self.record.wall_s = took.as_secs_f64();
-        let trouble = self.trouble.or_else(|| difference(&self.record, self.driven.as_ref()));
+        let trouble = self.trouble.or_else(|| self.end.as_ref().and_then(|end| record::difference(&self.record, end)));
         self.record.status = match (&trouble, self.interrupted) {
             (None, _) => CellStatus::Complete,
             (Some(_), true) => CellStatus::Interrupted,
@@ -345,19 +351,6 @@ impl Going {
         self.record.reason = self.trouble.unwrap_or_else(|| reason.to_owned());
         self.record.failed = 0;
         self.record
-    }
-}
-
-/// In what the counts of a cell differ.
-fn difference(record: &CellRecord, driven: Option<&Driven>) -> Option<String> {
-    match driven {
-        Some(driven) if driven.samples != record.stored => {
-            Some(format!("the agent counts {} samples, the controller {}", driven.samples, record.stored))
-        }
-        Some(driven) if driven.samples != driven.expected => {
-            Some(format!("the driver took {} of {} samples", driven.samples, driven.expected))
-        }
-        _ => None,
     }
 }
 

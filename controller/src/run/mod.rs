@@ -1,6 +1,7 @@
 //! A run: the controller's side of the state machine drawn in `agent.proto`, and its only `select!`.
 
 mod cell;
+mod collect;
 mod enrolled;
 mod error;
 mod network;
@@ -102,6 +103,7 @@ pub(crate) async fn run(
         manifest,
         sessions: HashMap::new(),
         local_agents: Vec::new(),
+        agents: HashMap::new(),
         events,
         reporter,
         shutdown: shutdown.clone(),
@@ -163,6 +165,8 @@ struct Run<'a> {
     /// By the host's place in the plan.
     sessions: HashMap<usize, Session>,
     local_agents: Vec<LocalAgent>,
+    /// The name in each agent's certificate, by the host's place in the plan.
+    agents: HashMap<usize, String>,
     events: mpsc::Receiver<(usize, FromAgent)>,
     reporter: &'a mut Reporter,
     shutdown: Shutdown,
@@ -224,6 +228,10 @@ impl Run<'_> {
             self.reporter.tell(&RunEvent::Warning { message: message.clone() });
             self.manifest.warnings.push(message);
         }
+    }
+
+    fn agent_name(&self, host: usize) -> String {
+        self.agents.get(&host).cloned().unwrap_or_default()
     }
 
     async fn send(&self, host: usize, command: Command) {

@@ -97,7 +97,8 @@ impl Run<'_> {
         self.nonces.get(&host).copied().unwrap_or_default()
     }
 
-    async fn answer(&mut self) -> Result<Event, RunError> {
+    /// The next word of an agent, which must be none of trouble.
+    pub(super) async fn answer(&mut self) -> Result<Event, RunError> {
         loop {
             match self.next(Heed::Drain).await {
                 Next::Tick => {}

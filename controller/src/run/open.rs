@@ -39,6 +39,7 @@ impl Run<'_> {
         let open = Open { protocol: PROTOCOL, run_id: run_id.to_owned(), study, controller: user_and_host(), expected };
         self.connect(agents, authority, &open, &sender).await?;
         self.prepare().await?;
+        self.collect().await?;
         self.reach_all().await?;
         self.ping_all().await?;
         Ok(self.folder.save(&self.manifest)?)
@@ -83,6 +84,7 @@ impl Run<'_> {
             if matches!(self.settings.plan.hosts[*number].agent, AgentAddress::Remote(_)) {
                 self.renew(authority, contact).await;
             }
+            self.agents.insert(*number, contact.agent.name.clone());
             record::host(&mut self.manifest, &contact.agent, &contact.facts);
             self.confined_enough(&contact.agent.host, &contact.facts.confinement)?;
             self.compare_clocks(&contact.agent.host, contact.clock_ahead);

@@ -6,7 +6,9 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 use rpycbench_measure::statistics::quantile::linear;
 use rpycbench_measure::{Call, ClientModel, Workload};
-use rpycbench_proto::message::{CellName, ConfinementFacts, Exit, HostFacts, Link, Measure, PythonFacts};
+use rpycbench_proto::message::{
+    CellName, ConfinementFacts, Driven, End, Exit, HostFacts, Link, Measure, PythonFacts, Stream,
+};
 use sha2::{Digest, Sha256};
 
 use super::Settings;
@@ -16,6 +18,7 @@ use crate::store::manifest::{
     CellRecord, CellStatus, ExitRecord, HostRecord, LinkRecord, Manifest, MeasureRecord, PingRecord, SCHEMA,
     ServerRecord, TopologyRecord, WorkloadRecord,
 };
+use crate::store::samples::CellKey;
 
 /// The manifest of a run that is about to begin.
 pub(super) fn manifest(settings: &Settings, run_id: &str, now: Timestamp) -> Manifest {
@@ -127,6 +130,11 @@ pub(super) fn epoch(manifest: &mut Manifest, host: &str, epoch_ns: i64) {
     }
 }
 
+/// The instant a host's sample times are relative to.
+pub(super) fn epoch_of(manifest: &Manifest, host: &str) -> i64 {
+    manifest.hosts.get(host).map_or(0, |record| record.epoch_raw_ns)
+}
+
 /// Enters what is in a host's Python environment.
 pub(super) fn python(manifest: &mut Manifest, host: &str, facts: PythonFacts) {
     if let Some(record) = manifest.hosts.get_mut(host) {
@@ -185,6 +193,7 @@ pub(super) fn cell(plan: &Plan, cell: Cell) -> CellRecord {
         reported: None,
         stored: 0,
         failed: 0,
+        collected: false,
         round_trips_per_call: None,
         connections_opened: None,
         server_startup_ns: None,
@@ -200,6 +209,41 @@ pub(super) fn cell(plan: &Plan, cell: Cell) -> CellRecord {
 pub(super) fn name(cell: &CellRecord) -> CellName {
     let CellRecord { topology, server, workload, block, .. } = cell;
     CellName { topology: topology.clone(), server: server.clone(), workload: workload.clone(), block: *block }
+}
+
+/// What every row of a cell's file has in common.
+pub(super) fn key(cell: &CellRecord) -> CellKey {
+    let CellRecord { topology, server, workload, driver, block, .. } = cell;
+    let [topology, server, workload, driver] = [topology, server, workload, driver].map(Clone::clone);
+    CellKey { topology, server, workload, driver, block: *block }
+}
+
+/// The name of a cell's samples at the agent that takes them.
+pub(super) fn stream(manifest: &Manifest, cell: &CellRecord, agent: String) -> Stream {
+    Stream { run_id: manifest.run_id.clone(), agent, cell: name(cell), attempt: cell.attempt }
+}
+
+/// Enters what a cell's samples ended with.
+pub(super) fn end(cell: &mut CellRecord, End { samples, driven, .. }: &End) {
+    cell.reported = Some(*samples);
+    if let Some(driven) = driven {
+        cell.round_trips_per_call = Some(driven.round_trips_per_call);
+        cell.connections_opened = Some(driven.connections_opened);
+    }
+}
+
+/// In what the counts of a cell differ.
+pub(super) fn difference(cell: &CellRecord, End { samples, driven, .. }: &End) -> Option<String> {
+    if *samples != cell.stored {
+        return Some(format!("the agent counts {samples} samples, the controller {}", cell.stored));
+    }
+    match driven {
+        None => Some("the driver did not reach its end".to_owned()),
+        Some(Driven { expected, .. }) if samples != expected => {
+            Some(format!("the driver took {samples} of {expected} samples"))
+        }
+        Some(_) => None,
+    }
 }
 
 /// How a process ended, as the manifest has it.

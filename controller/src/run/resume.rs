@@ -1,7 +1,6 @@
 //! Finishing a run that was cut short: what is complete stays, whatever is not runs again, from its beginning.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -60,31 +59,29 @@ impl Unfinished {
         let again = |record: &CellRecord| cells.iter().any(|cell| is_of(record, plan, *cell));
         let (old, kept): (Vec<_>, Vec<_>) = self.manifest.cells.drain(..).partition(again);
         self.manifest.cells = kept;
+        let folder = RunFolder::open(self.folder);
         for mut record in old.into_iter().filter(|record| record.status != CellStatus::NotRun) {
-            record.samples = self.set_aside(&record)?;
+            // Where its samples do not count; there may be none.
+            folder.rename(&record.samples, &aside(&record))?;
+            record.samples = aside(&record);
             self.manifest.attempts.push(record);
         }
         self.manifest.resumed.push(Timestamp::now().to_string());
         // The network is measured anew.
         self.manifest.pings.clear();
         self.manifest.links.clear();
-        let folder = RunFolder::open(self.folder);
         folder.save(&self.manifest)?;
         Ok((folder, self.manifest))
     }
+}
 
-    /// Moves the samples of an attempt to where they do not count; where there are none, there is nothing to move.
-    fn set_aside(&self, record: &CellRecord) -> Result<String, FolderError> {
-        let name = Path::new(&record.samples).file_stem().unwrap_or_default().to_string_lossy();
-        let to = format!("{ATTEMPTS}/{name}.a{}.parquet", record.attempt);
-        let target = self.folder.join(&to);
-        let refused = |source| FolderError { path: target.clone(), source };
-        fs::create_dir_all(self.folder.join(ATTEMPTS)).map_err(refused)?;
-        match fs::rename(self.folder.join(&record.samples), &target) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(refused(error)),
-            _ => Ok(to),
-        }
+/// Where the samples of an attempt lie that does not count.
+pub(super) fn aside(record: &CellRecord) -> String {
+    if Path::new(&record.samples).starts_with(ATTEMPTS) {
+        return record.samples.clone();
     }
+    let name = Path::new(&record.samples).file_stem().unwrap_or_default().to_string_lossy();
+    format!("{ATTEMPTS}/{name}.a{}.parquet", record.attempt)
 }
 
 fn is_of(record: &CellRecord, plan: &Plan, cell: Cell) -> bool {

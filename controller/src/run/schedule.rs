@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use rpycbench_proto::Event;
+use rpycbench_proto::{Command, Event};
 
 use super::cell::Going;
 use super::{Heed, Next, Run, RunError, record};
@@ -71,9 +71,12 @@ impl Run<'_> {
                 self.lose(host, "is lost: it did not stop a cell in time", going);
             }
             for over in going.extract_if(.., |cell| cell.is_over()) {
+                let (host, stream) = over.source();
                 self.finish(over)?;
                 self.manifest.cells_wall_s = before_s + began.elapsed().as_secs_f64();
                 self.folder.save(&self.manifest)?;
+                // Only now are the samples on this disk, and it is on it that they are.
+                self.send(host, Command::Stored { stream }).await;
             }
         }
     }
@@ -107,7 +110,8 @@ impl Run<'_> {
                 self.leave_out(cell, &reason);
                 continue;
             }
-            let starting = Going::new(&self.settings.plan, cell, number, &self.manifest, self.folder.path())?;
+            let agent = self.agent_name(self.settings.plan.topologies[cell.topology].client);
+            let starting = Going::new(&self.settings.plan, cell, number, &self.manifest, self.folder.path(), agent)?;
             self.reporter.tell(&RunEvent::CellStarted {
                 cell: starting.name().to_owned(),
                 number,

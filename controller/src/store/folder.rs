@@ -69,6 +69,42 @@ impl RunFolder {
         &self.path
     }
 
+    /// The path of a file of this run, with every folder on the way.
+    ///
+    /// # Errors
+    /// When one of them cannot be made.
+    pub fn make_way(&self, name: &str) -> Result<PathBuf, FolderError> {
+        let path = self.path.join(name);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(FolderError::at(folder))?;
+        }
+        Ok(path)
+    }
+
+    /// Gives a file of this run another name; where there is no such file, nothing is done.
+    ///
+    /// # Errors
+    /// When it cannot have it.
+    pub fn rename(&self, from: &str, to: &str) -> Result<(), FolderError> {
+        let target = self.make_way(to)?;
+        match fs::rename(self.path.join(from), &target) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FolderError { path: target, source: error }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes a file of this run, if there is such a one.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn remove(&self, name: &str) -> Result<(), FolderError> {
+        let path = self.path.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FolderError { path, source: error }),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes `run.json`.
     ///
     /// # Errors

@@ -245,6 +245,10 @@ pub struct CellRecord {
     pub failed: u64,
     /// Where its samples are, relative to the run folder.
     pub samples: String,
+    /// Whether they were fetched from what the agent had kept when the run was taken up again: nothing is known then of the
+    /// server's end.
+    #[serde(default)]
+    pub collected: bool,
     /// Network round trips the caller waits for, measured.
     pub round_trips_per_call: Option<f64>,
     /// Connections opened during the measured part.
@@ -269,6 +273,11 @@ impl CellRecord {
         let place =
             |it: &Self| (it.topology.clone(), it.server.clone(), it.workload.clone(), it.driver.clone(), it.block);
         place(self) == place(other)
+    }
+
+    /// Whether both are of the same attempt at the same cell.
+    pub fn is_same_attempt_as(&self, other: &Self) -> bool {
+        self.attempt == other.attempt && self.is_another_attempt_of(other)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The run folder: everything a run leaves behind, and the only thing a report is made from.
 
 mod folder;
+pub mod incoming;
 pub mod manifest;
 pub mod samples;
 

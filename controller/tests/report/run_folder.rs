@@ -171,6 +171,7 @@ fn cell(
     block: u32,
 ) -> CellRecord {
     CellRecord {
+        collected: false,
         id,
         topology: topology.name.clone(),
         server: server.name.clone(),

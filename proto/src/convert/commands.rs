@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::model::{placement, stack};
+use super::samples::stream;
 use super::{InvalidMessage, address, missing, nonce, port, ports, run_id, widened};
 use crate::message::{Command, Open};
 use crate::pb;
@@ -40,12 +41,13 @@ impl From<Command> for pb::Command {
                 placement: pb::Placement::from(placement).into(),
                 name: Some(name.into()),
             }),
-            Command::Arm { cell, stack, workload, placement, name } => Kind::Arm(pb::Arm {
+            Command::Arm { cell, stack, workload, placement, name, attempt } => Kind::Arm(pb::Arm {
                 cell,
                 stack: pb::Stack::from(stack).into(),
                 workload: Some(workload.into()),
                 placement: pb::Placement::from(placement).into(),
                 name: Some(name.into()),
+                attempt,
             }),
             Command::Agree { cell, nonce } => Kind::Agree(pb::Agree { cell, nonce: nonce.into() }),
             Command::Drive { cell, target, consent } => {
@@ -53,6 +55,9 @@ impl From<Command> for pb::Command {
                 Kind::Drive(pb::Drive { cell, address, port, consent: consent.map(Into::into) })
             }
             Command::Stop { cell } => Kind::Stop(pb::Stop { cell }),
+            Command::Collect => Kind::Collect(pb::Collect {}),
+            Command::HandOver { cell, stream } => Kind::HandOver(pb::HandOver { cell, stream: Some(stream.into()) }),
+            Command::Stored { stream } => Kind::Stored(pb::Stored { stream: Some(stream.into()) }),
         };
         Self { kind: Some(kind) }
     }
@@ -102,6 +107,7 @@ impl TryFrom<pb::Command> for Command {
                 workload: arm.workload.ok_or_else(|| missing("arm.workload"))?.try_into()?,
                 placement: placement(arm.placement)?,
                 name: arm.name.unwrap_or_default().into(),
+                attempt: arm.attempt,
             },
             Kind::Agree(agree) => Self::Agree { cell: agree.cell, nonce: nonce("agree.nonce", agree.nonce)? },
             Kind::Drive(drive) => Self::Drive {
@@ -110,6 +116,11 @@ impl TryFrom<pb::Command> for Command {
                 consent: drive.consent.map(Into::into),
             },
             Kind::Stop(pb::Stop { cell }) => Self::Stop { cell },
+            Kind::Collect(pb::Collect {}) => Self::Collect,
+            Kind::HandOver(pb::HandOver { cell, stream: of }) => {
+                Self::HandOver { cell, stream: stream("hand_over.stream", of)? }
+            }
+            Kind::Stored(pb::Stored { stream: of }) => Self::Stored { stream: stream("stored.stream", of)? },
         })
     }
 }

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 
 use rpycbench_measure::histogram::HistogramParts;
 
-use super::samples::{samples_from_pb, samples_to_pb};
 use super::{InvalidMessage, address, missing, nonce, port, ports, widened};
 use crate::message::{Event, Failure};
 use crate::pb;
@@ -55,16 +54,11 @@ impl From<Event> for pb::Event {
                 above: histogram.above,
                 largest_ns: histogram.largest,
             }),
-            Event::Samples { cell, batch, samples } => Kind::Samples(samples_to_pb(cell, batch, samples)),
-            Event::Driven(driven) => Kind::Driven(pb::Driven {
-                cell: driven.cell,
-                samples: driven.samples,
-                batches: driven.batches,
-                failed: driven.failed,
-                expected: driven.expected,
-                round_trips_per_call: driven.round_trips_per_call,
-                connections_opened: driven.connections_opened,
-            }),
+            Event::Segment { cell, sealed } => Kind::Segment(pb::Segment { cell, sealed }),
+            Event::HandedOver { cell, trouble } => Kind::HandedOver(pb::HandedOver { cell, trouble }),
+            Event::Kept { streams } => {
+                Kind::Kept(pb::Kept { streams: streams.into_iter().map(Into::into).collect() })
+            }
             Event::Stopped { cell, server, driver } => {
                 Kind::Stopped(pb::Stopped { cell, server: server.map(Into::into), driver: driver.map(Into::into) })
             }
@@ -136,10 +130,11 @@ impl TryFrom<pb::Event> for Event {
                     largest: progress.largest_ns,
                 },
             },
-            Kind::Samples(samples) => {
-                Self::Samples { cell: samples.cell, batch: samples.batch, samples: samples_from_pb(samples)? }
+            Kind::Segment(pb::Segment { cell, sealed }) => Self::Segment { cell, sealed },
+            Kind::HandedOver(pb::HandedOver { cell, trouble }) => Self::HandedOver { cell, trouble },
+            Kind::Kept(pb::Kept { streams }) => {
+                Self::Kept { streams: streams.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()? }
             }
-            Kind::Driven(driven) => Self::Driven(driven.into()),
             Kind::Stopped(stopped) => Self::Stopped {
                 cell: stopped.cell,
                 server: stopped.server.map(Into::into),

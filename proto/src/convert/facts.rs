@@ -3,7 +3,7 @@
 use rpycbench_measure::Confinement;
 
 use crate::message::{
-    CellName, CertificateState, ConfinementFacts, Consent, Driven, Exit, HostFacts, Link, Measure, Pinned, PythonFacts,
+    CellName, CertificateState, ConfinementFacts, Consent, Exit, HostFacts, Link, Measure, Pinned, PythonFacts,
 };
 use crate::pb;
 
@@ -183,12 +183,5 @@ impl From<pb::Exit> for Exit {
     fn from(exit: pb::Exit) -> Self {
         let pb::Exit { code, signal, asked, stderr, user_cpu_ns, system_cpu_ns, peak_memory_bytes, load_cpu_ns } = exit;
         Self { code, signal, asked, stderr, user_cpu_ns, system_cpu_ns, peak_memory_bytes, load_cpu_ns }
-    }
-}
-
-impl From<pb::Driven> for Driven {
-    fn from(driven: pb::Driven) -> Self {
-        let pb::Driven { cell, samples, batches, failed, expected, round_trips_per_call, connections_opened } = driven;
-        Self { cell, samples, batches, failed, expected, round_trips_per_call, connections_opened }
     }
 }

@@ -129,7 +129,10 @@ pub struct EventFrame {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Command {
-    #[prost(oneof = "command::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 20")]
+    #[prost(
+        oneof = "command::Kind",
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 20"
+    )]
     pub kind: ::core::option::Option<command::Kind>,
 }
 /// Nested message and enum types in `Command`.
@@ -156,6 +159,12 @@ pub mod command {
         Listen(super::Listen),
         #[prost(message, tag = "10")]
         Reach(super::Reach),
+        #[prost(message, tag = "11")]
+        Collect(super::Collect),
+        #[prost(message, tag = "12")]
+        HandOver(super::HandOver),
+        #[prost(message, tag = "13")]
+        Stored(super::Stored),
         #[prost(message, tag = "20")]
         Agree(super::Agree),
     }
@@ -164,7 +173,7 @@ pub mod command {
 pub struct Event {
     #[prost(
         oneof = "event::Kind",
-        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 20"
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 15, 9, 10, 11, 12, 13, 14, 20"
     )]
     pub kind: ::core::option::Option<event::Kind>,
 }
@@ -185,9 +194,11 @@ pub mod event {
         #[prost(message, tag = "6")]
         Progress(super::Progress),
         #[prost(message, tag = "7")]
-        Samples(super::Samples),
+        Segment(super::Segment),
         #[prost(message, tag = "8")]
-        Driven(super::Driven),
+        Kept(super::Kept),
+        #[prost(message, tag = "15")]
+        HandedOver(super::HandedOver),
         #[prost(message, tag = "9")]
         Stopped(super::Stopped),
         #[prost(message, tag = "10")]
@@ -400,7 +411,7 @@ pub mod server {
         Flask(super::FlaskServer),
     }
 }
-/// What the plan calls a cell: for spans and metrics alone.
+/// What the plan calls a cell: for spans and metrics, and to know its samples by.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CellName {
     #[prost(string, tag = "1")]
@@ -498,6 +509,9 @@ pub struct Arm {
     pub placement: i32,
     #[prost(message, optional, tag = "5")]
     pub name: ::core::option::Option<CellName>,
+    /// From 1: how often this cell was begun in this run.
+    #[prost(uint32, tag = "6")]
+    pub attempt: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Armed {
@@ -563,14 +577,40 @@ pub struct NullableColumn {
     #[prost(sint64, repeated, tag = "2")]
     pub values: ::prost::alloc::vec::Vec<i64>,
 }
-/// Rows of one cell as columns. Delta-coded means: the first value, then each row's difference from the row before it.
+/// The samples of one attempt at a cell.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Samples {
+pub struct Stream {
+    #[prost(string, tag = "1")]
+    pub run_id: ::prost::alloc::string::String,
+    /// The agent that drove, by the name in its certificate.
+    #[prost(string, tag = "2")]
+    pub agent: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub cell: ::core::option::Option<CellName>,
+    #[prost(uint32, tag = "4")]
+    pub attempt: u32,
+}
+/// A part of a stream, in order.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Segment {
     #[prost(uint32, tag = "1")]
     pub cell: u32,
-    /// 0, 1, 2 … of the cell's batches.
-    #[prost(uint64, tag = "2")]
-    pub batch: u64,
+    /// Sealed: see src/segment.rs. Of the three messages that follow.
+    #[prost(bytes = "vec", tag = "2")]
+    pub sealed: ::prost::alloc::vec::Vec<u8>,
+}
+/// The first segment of a stream.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Begin {
+    #[prost(message, optional, tag = "1")]
+    pub stream: ::core::option::Option<Stream>,
+    /// The driver's.
+    #[prost(uint32, repeated, tag = "3")]
+    pub cpus: ::prost::alloc::vec::Vec<u32>,
+}
+/// Rows as columns. Delta-coded means: the first value, then each row's difference from the row before it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Rows {
     #[prost(sint64, repeated, tag = "3")]
     pub client_delta: ::prost::alloc::vec::Vec<i64>,
     #[prost(sint64, repeated, tag = "4")]
@@ -594,25 +634,71 @@ pub struct Samples {
     #[prost(message, optional, tag = "12")]
     pub handshake_ns: ::core::option::Option<NullableColumn>,
 }
+/// The last segment of a stream.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct End {
+    /// Rows before it, which the controller counts too.
+    #[prost(uint64, tag = "1")]
+    pub samples: u64,
+    #[prost(uint64, tag = "2")]
+    pub failed: u64,
+    /// Absent where the driver did not reach its end.
+    #[prost(message, optional, tag = "3")]
+    pub driven: ::core::option::Option<Driven>,
+}
+/// What a driver tells that reached its end.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
 pub struct Driven {
-    #[prost(uint32, tag = "1")]
-    pub cell: u32,
-    /// Rows and batches sent as Samples; the controller counts them too.
-    #[prost(uint64, tag = "2")]
-    pub samples: u64,
-    #[prost(uint64, tag = "3")]
-    pub batches: u64,
-    #[prost(uint64, tag = "4")]
-    pub failed: u64,
-    /// Rows the workload asked for; fewer samples mean that the driver ended early.
-    #[prost(uint64, tag = "5")]
+    /// Rows the workload asked for; fewer samples mean that it ended early all the same.
+    #[prost(uint64, tag = "1")]
     pub expected: u64,
     /// Network round trips the caller waits for, measured.
-    #[prost(double, tag = "6")]
+    #[prost(double, tag = "2")]
     pub round_trips_per_call: f64,
-    #[prost(uint64, tag = "7")]
+    #[prost(uint64, tag = "3")]
     pub connections_opened: u64,
+}
+/// Asks for what this agent keeps of the run.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Collect {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Kept {
+    #[prost(message, repeated, tag = "1")]
+    pub streams: ::prost::alloc::vec::Vec<KeptStream>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KeptStream {
+    #[prost(message, optional, tag = "1")]
+    pub stream: ::core::option::Option<Stream>,
+    /// Rows that can be read.
+    #[prost(uint64, tag = "2")]
+    pub samples: u64,
+    /// Whether it has its End, with a Driven in it.
+    #[prost(bool, tag = "3")]
+    pub whole: bool,
+}
+/// Sends a stream as Segments of that cell.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HandOver {
+    #[prost(uint32, tag = "1")]
+    pub cell: u32,
+    #[prost(message, optional, tag = "2")]
+    pub stream: ::core::option::Option<Stream>,
+}
+/// That was all of it: a stream whose agent was killed has no End.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HandedOver {
+    #[prost(uint32, tag = "1")]
+    pub cell: u32,
+    /// Empty, or why not all of what was kept can be read.
+    #[prost(string, tag = "2")]
+    pub trouble: ::prost::alloc::string::String,
+}
+/// The stream is on the controller's disk: the agent need not keep it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Stored {
+    #[prost(message, optional, tag = "1")]
+    pub stream: ::core::option::Option<Stream>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Stop {

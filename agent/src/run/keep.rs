@@ -1,0 +1,69 @@
+//! What the agent keeps of a run's samples, and what becomes of it.
+
+use rpycbench_measure::Workload;
+use rpycbench_proto::message::{CellId, CellName, Event, Stream};
+
+use super::{Ended, Run, whole_run};
+use crate::drive;
+
+impl Run<'_> {
+    /// Whether a load of that size is allowed, and its samples have room.
+    pub(super) fn may_arm(&self, workload: &Workload) -> Result<(), String> {
+        let (limits, spool) = (&self.terms.limits, &self.terms.spool);
+        limits.workload(workload).map_err(|denial| denial.to_string())?;
+        let needed = drive::spooled_bytes(workload);
+        let used = spool.used(self.opened.as_deref().unwrap_or_default()).map_err(|error| error.to_string())?;
+        limits.spool(used, needed).map_err(|denial| denial.to_string())?;
+        spool.room_for(needed).map_err(|error| error.to_string())
+    }
+
+    /// The name of a cell's samples.
+    pub(super) fn stream(&self, cell: CellName, attempt: u32) -> Stream {
+        let run_id = self.opened.clone().unwrap_or_default();
+        Stream { run_id, agent: self.terms.agent.clone(), cell, attempt }
+    }
+
+    /// Tells what is kept of the run.
+    pub(super) async fn collect(&self) {
+        let run_id = self.opened.as_deref().unwrap_or_default();
+        match self.terms.spool.kept(run_id, &self.terms.agent) {
+            Ok(streams) => self.send(Event::Kept { streams }).await,
+            Err(error) => self.send(whole_run("collect", error.to_string())).await,
+        }
+    }
+
+    /// Sends a stream that is kept.
+    pub(super) fn hand_over(&mut self, cell: CellId, stream: Stream) {
+        let (spool, events) = (self.terms.spool.clone(), self.events.clone());
+        let own = self.is_own(&stream);
+        let handing_over = async move {
+            own?;
+            for segment in spool.read(&stream).map_err(|error| error.to_string())? {
+                let (_, sealed) = segment.map_err(|error| error.to_string())?;
+                // Nobody takes it only when the run is over.
+                drop(events.send(Event::Segment { cell, sealed }).await);
+            }
+            Ok::<(), String>(())
+        };
+        self.tasks.spawn(async move { Ended::HandedOver(cell, handing_over.await.err().unwrap_or_default()) });
+    }
+
+    /// Lets go of a stream that the controller has on its disk.
+    pub(super) fn forget(&self, stream: &Stream) {
+        let forgotten = self.is_own(stream).and_then(|()| {
+            self.terms.spool.forget(stream).map_err(|error| error.to_string())
+        });
+        if let Err(reason) = forgotten {
+            // It is offered again when its run is resumed, and is removed in a week.
+            tracing::warn!(%reason, cell = %stream.cell, "samples that are stored elsewhere stay here");
+        }
+    }
+
+    /// A controller has the say over the streams of its run alone.
+    fn is_own(&self, stream: &Stream) -> Result<(), String> {
+        if self.opened.as_deref() == Some(&stream.run_id) && stream.agent == self.terms.agent {
+            return Ok(());
+        }
+        Err(format!("{} of run {} is not of this run and agent", stream.cell, stream.run_id))
+    }
+}

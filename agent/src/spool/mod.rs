@@ -1,0 +1,296 @@
+//! Samples on this host's disk, from when they were taken until the controller has them on its own.
+//!
+//! ```text
+//! <state>/spool/<run>/<stream>.segments      a stream of sealed segments, see proto/src/segment.rs
+//! ```
+//!
+//! A segment is written before it is sent, so that whatever a controller has seen can be handed over again, also by an agent
+//! that was killed and started anew. What the kernel has survives that; so that it survives a power cut too, a stream is
+//! brought to the disk at its end. A stream goes when the controller says that it is stored, or after [`KEPT_FOR`].
+
+mod disk;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use rpycbench_measure::Samples;
+use rpycbench_proto::message::{Begin, Driven, Kept, Stream};
+use rpycbench_proto::segment::{Chain, HEADER_BYTES, Segment, SegmentError, sealed_bytes};
+use sha2::{Digest, Sha256};
+
+pub use disk::{Disk, HostDisk};
+
+/// For who comes back to a run after a long weekend.
+pub const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
+const SUFFIX: &str = "segments";
+
+/// Why samples are not kept, or not found again.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// The disk's.
+    #[error("cannot {action} {}: {source}", .path.display())]
+    Disk {
+        /// What was tried.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// There is such a stream.
+    #[error("attempt {attempt} at {cell} is already kept in {}: finish its run with `run --resume`", .path.display())]
+    Again {
+        /// The attempt.
+        attempt: u32,
+        /// The cell.
+        cell: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is no such stream.
+    #[error("attempt {attempt} at {cell} is not kept here")]
+    Unknown {
+        /// The attempt.
+        attempt: u32,
+        /// The cell.
+        cell: String,
+    },
+    /// Not as it was written.
+    #[error("{}: {source}", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// How that shows.
+        source: SegmentError,
+    },
+    /// Not enough room, and nothing was begun.
+    #[error("up to {} MiB of samples do not fit: {} MiB are free in {}", .needed >> 20, .free >> 20, .folder.display())]
+    Full {
+        /// Bytes.
+        needed: u64,
+        /// Bytes.
+        free: u64,
+        /// Where.
+        folder: PathBuf,
+    },
+}
+
+/// What one agent keeps.
+#[derive(Clone, Debug)]
+pub struct Spool {
+    disk: Arc<dyn Disk>,
+    folder: PathBuf,
+}
+
+impl Spool {
+    /// That in a folder, which comes to be when something is kept.
+    pub fn new(disk: Arc<dyn Disk>, folder: PathBuf) -> Self {
+        Self { disk, folder }
+    }
+
+    /// This host's, below an agent's state folder.
+    pub fn of_host(state: &Path) -> Self {
+        Self::new(Arc::new(HostDisk), state.join("spool"))
+    }
+
+    /// Bytes that are kept of a run.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn used(&self, run_id: &str) -> Result<u64, SpoolError> {
+        let folder = self.folder.join(run_id);
+        let files = self.disk.files(&folder).map_err(failed("list", &folder))?;
+        Ok(files.iter().map(|(_, bytes)| bytes).sum())
+    }
+
+    /// Looks whether the disk has room for so many bytes more.
+    ///
+    /// # Errors
+    /// When it has not.
+    pub fn room_for(&self, needed: u64) -> Result<(), SpoolError> {
+        // Not there before something is kept.
+        let there = self.folder.ancestors().find(|folder| self.disk.free(folder).is_ok());
+        let folder = there.unwrap_or(&self.folder).to_owned();
+        let free = self.disk.free(&folder).map_err(failed("look at", &folder))?;
+        if needed > free { Err(SpoolError::Full { needed, free, folder }) } else { Ok(()) }
+    }
+
+    /// Begins a stream; returns its first segment, which is kept.
+    ///
+    /// # Errors
+    /// When it cannot be kept, or is already.
+    pub fn begin(&self, begin: Begin) -> Result<(Spooling, Vec<u8>), SpoolError> {
+        let path = self.path(&begin.stream);
+        if self.disk.exists(&path) {
+            let Stream { cell, attempt, .. } = begin.stream;
+            return Err(SpoolError::Again { attempt, cell: cell.to_string(), path });
+        }
+        let mut spooling = Spooling { disk: self.disk.clone(), path, chain: Chain::default() };
+        let sealed = spooling.chain.begin(begin);
+        spooling.append(&sealed)?;
+        Ok((spooling, sealed))
+    }
+
+    /// What is kept of what an agent has measured in a run. A file that is damaged is kept up to where it is.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn kept(&self, run_id: &str, agent: &str) -> Result<Vec<Kept>, SpoolError> {
+        let folder = self.folder.join(run_id);
+        let mut kept = Vec::new();
+        for (path, _) in self.disk.files(&folder).map_err(failed("list", &folder))? {
+            let mut reading = Reading::of(self.disk.clone(), path.clone());
+            let Some(Ok((Segment::Begin(Begin { stream, .. }), _))) = reading.next() else {
+                tracing::warn!(file = %path.display(), "nothing of it can be read");
+                continue;
+            };
+            let (mut samples, mut whole) = (0, false);
+            for segment in reading.map_while(Result::ok) {
+                match segment.0 {
+                    Segment::Begin(_) => {}
+                    Segment::Rows(rows) => samples += rows.len() as u64,
+                    Segment::End(end) => whole = end.driven.is_some(),
+                }
+            }
+            if stream.run_id == run_id && stream.agent == agent {
+                kept.push(Kept { stream, samples, whole });
+            }
+        }
+        Ok(kept)
+    }
+
+    /// The segments of a stream, as they were sealed, up to where it ends or is damaged.
+    ///
+    /// # Errors
+    /// When there is no such stream.
+    pub fn read(&self, stream: &Stream) -> Result<Reading, SpoolError> {
+        let path = self.path(stream);
+        if self.disk.exists(&path) {
+            return Ok(Reading::of(self.disk.clone(), path));
+        }
+        Err(SpoolError::Unknown { attempt: stream.attempt, cell: stream.cell.to_string() })
+    }
+
+    /// Lets go of a stream, if there is such a one.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn forget(&self, stream: &Stream) -> Result<(), SpoolError> {
+        let path = self.path(stream);
+        self.disk.remove(&path).map_err(failed("remove", &path))
+    }
+
+    /// Names come from a controller: what they are made of must not matter.
+    fn path(&self, Stream { run_id, agent, cell, attempt }: &Stream) -> PathBuf {
+        let name = Sha256::digest(format!("{agent}\n{cell}\n{attempt}"));
+        let name: String = name.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        self.folder.join(run_id).join(format!("{name}.{SUFFIX}"))
+    }
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SpoolError {
+    let path = path.to_owned();
+    move |source| SpoolError::Disk { action, path, source }
+}
+
+/// A stream on its way to the disk.
+#[derive(Debug)]
+pub struct Spooling {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    chain: Chain,
+}
+
+impl Spooling {
+    /// Keeps rows; returns their segment.
+    ///
+    /// # Errors
+    /// The disk's. The stream then ends where it was.
+    pub fn rows(&mut self, samples: Samples) -> Result<Vec<u8>, SpoolError> {
+        let sealed = self.chain.rows(samples);
+        self.append(&sealed)?;
+        Ok(sealed)
+    }
+
+    /// Ends the stream and waits until the disk has it; returns the last segment.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn end(mut self, driven: Option<Driven>) -> Result<Vec<u8>, SpoolError> {
+        let sealed = self.chain.end(driven);
+        self.append(&sealed)?;
+        let (disk, path) = (self.disk.clone(), self.path.clone());
+        // A disk may take its time, and the conversation must not wait for it.
+        let synced = tokio::task::spawn_blocking(move || disk.sync(&path)).await.map_err(io::Error::other);
+        synced.flatten().map_err(failed("flush", &self.path))?;
+        Ok(sealed)
+    }
+
+    fn append(&self, sealed: &[u8]) -> Result<(), SpoolError> {
+        self.disk.append(&self.path, sealed).map_err(failed("write", &self.path))
+    }
+}
+
+/// A stream on its way from the disk.
+#[derive(Debug)]
+pub struct Reading {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    from: u64,
+    chain: Chain,
+    over: bool,
+}
+
+impl Reading {
+    fn of(disk: Arc<dyn Disk>, path: PathBuf) -> Self {
+        Self { disk, path, from: 0, chain: Chain::default(), over: false }
+    }
+
+    fn step(&mut self) -> Result<Option<(Segment, Vec<u8>)>, SpoolError> {
+        let read = |most| self.disk.read(&self.path, self.from, most).map_err(failed("read", &self.path));
+        let mut sealed = read(HEADER_BYTES)?;
+        if sealed.is_empty() {
+            return Ok(None);
+        }
+        // One that is too long, or too short to tell, is refused when it is opened.
+        if let Some(bytes) = sealed.first_chunk().and_then(sealed_bytes) {
+            sealed = read(bytes)?;
+        }
+        let opened = self.chain.open(&sealed);
+        let (segment, length) = opened.map_err(|source| SpoolError::Damaged { path: self.path.clone(), source })?;
+        self.from += length as u64;
+        Ok(Some((segment, sealed)))
+    }
+}
+
+/// Each segment, opened and as it was sealed; an error is the last.
+impl Iterator for Reading {
+    type Item = Result<(Segment, Vec<u8>), SpoolError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.over {
+            return None;
+        }
+        let step = self.step().transpose();
+        self.over = !matches!(step, Some(Ok(_)));
+        step
+    }
+}
+
+/// Removes what nobody has come back for within [`KEPT_FOR`] of its last change.
+pub fn sweep(state: &Path, now: SystemTime) {
+    let Ok(runs) = fs::read_dir(state.join("spool")) else { return };
+    for file in runs.flatten().filter_map(|run| fs::read_dir(run.path()).ok()).flatten().flatten() {
+        let changed = file.metadata().and_then(|metadata| metadata.modified());
+        let age = changed.ok().and_then(|changed| now.duration_since(changed).ok());
+        if age.is_some_and(|age| age > KEPT_FOR) {
+            tracing::warn!(file = %file.path().display(), "samples that nobody has come back for are removed");
+            if let Err(error) = HostDisk.remove(&file.path()) {
+                tracing::warn!(%error, file = %file.path().display(), "they cannot be");
+            }
+        }
+    }
+}

@@ -25,28 +25,30 @@ const UNACKNOWLEDGED: usize = 64;
 const EVENT_QUEUE: usize = 16;
 
 /// What a run hears: its controller's commands, or why there will be none that make sense.
-pub(crate) type Commands = mpsc::UnboundedReceiver<Result<Command, String>>;
+pub type Commands = mpsc::UnboundedReceiver<Result<Command, String>>;
 /// What a stream carries to the controller: frames, or the reason why it ends.
-pub(crate) type Frames = mpsc::UnboundedReceiver<Result<EventFrame, String>>;
+pub type Frames = mpsc::UnboundedReceiver<Result<EventFrame, String>>;
 type Wire = mpsc::UnboundedSender<Result<EventFrame, String>>;
 
 /// The handle by which streams attach.
 #[derive(Clone, Debug)]
-pub(crate) struct Conversation {
+pub struct Conversation {
     inputs: mpsc::UnboundedSender<Input>,
     attachments: Arc<AtomicU64>,
 }
 
 /// The run's end of it.
-pub(crate) struct RunEnd {
+pub struct RunEnd {
     /// They end when the run has to.
-    pub(crate) commands: Commands,
-    pub(crate) events: mpsc::Sender<Event>,
-    pub(crate) over: Over,
+    pub commands: Commands,
+    /// What it says, in order.
+    pub events: mpsc::Sender<Event>,
+    /// To tell that it is over.
+    pub over: Over,
 }
 
 /// How the run tells that it is over.
-pub(crate) struct Over {
+pub struct Over {
     handing_on: JoinHandle<()>,
     inputs: mpsc::UnboundedSender<Input>,
 }
@@ -72,7 +74,7 @@ enum Input {
 
 impl Conversation {
     /// Begins one; its lease begins now.
-    pub(crate) fn begin() -> (Self, RunEnd) {
+    pub fn begin() -> (Self, RunEnd) {
         let (inputs, queue) = mpsc::unbounded_channel();
         let (to_run, commands) = mpsc::unbounded_channel();
         let (events, from_run) = mpsc::channel(EVENT_QUEUE);
@@ -92,7 +94,7 @@ impl Conversation {
     }
 
     /// Attaches a stream, in place of the one before. `acknowledged` is what its first frame says.
-    pub(crate) fn attach(
+    pub fn attach(
         &self,
         frames: impl Stream<Item = Result<CommandFrame, String>> + Send + Unpin + 'static,
         acknowledged: u64,
@@ -115,7 +117,7 @@ impl Conversation {
 
 impl Conversation {
     /// Has the run end; `reason` is its last word to the controller.
-    pub(crate) fn end(&self, reason: String) {
+    pub fn end(&self, reason: String) {
         // Refused where it has ended.
         drop(self.inputs.send(Input::End(reason)));
     }
@@ -123,7 +125,7 @@ impl Conversation {
 
 impl Over {
     /// The run is over, and why, if it did not end in order. The run's events must have been let go of.
-    pub(crate) async fn say(self, error: Option<String>) {
+    pub async fn say(self, error: Option<String>) {
         // After the last of them.
         drop(self.handing_on.await);
         drop(self.inputs.send(Input::Over(error)));

@@ -15,7 +15,7 @@ pub mod child;
 pub mod cli;
 mod clock;
 pub mod confinement;
-mod conversation;
+pub mod conversation;
 mod cpu_time;
 pub mod doctor;
 pub mod drive;

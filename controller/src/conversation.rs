@@ -4,17 +4,15 @@
 //! broke, one that was opened in its place. It says something twice a second, so that the agent's lease does not run out.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rpycbench_process::metrics;
 use rpycbench_proto::delivery::{Inbox, Outbox, Taken};
 use rpycbench_proto::frame::{CommandFrame, EventFrame, Word};
 use rpycbench_proto::{Command, Event};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::Instrument;
-
-use crate::session::{FromAgent, Line, Unattached};
 
 /// How often an agent hears of its controller: often enough that one who is cut off for 8 s still comes within the lease.
 const BEAT: Duration = Duration::from_millis(500);
@@ -25,11 +23,46 @@ const SILENT: Duration = Duration::from_millis(2500);
 const LEASE: Duration = Duration::from_secs(10);
 
 /// Frames on their way to the agent.
-pub(crate) type Wire = mpsc::UnboundedSender<CommandFrame>;
+pub type Wire = mpsc::UnboundedSender<CommandFrame>;
+
+/// What comes from an agent.
+#[derive(Debug)]
+pub enum FromAgent {
+    /// A word of the conversation.
+    Event(Box<Event>),
+    /// The conversation is over, and why.
+    Lost(String),
+    /// The agent is not to be talked to any more, since when.
+    Banned(String),
+}
+
+/// A stream that is over, or could not be opened.
+#[derive(Debug)]
+pub struct Unattached {
+    /// Why.
+    pub reason: String,
+    /// No other stream will do better.
+    pub is_final: bool,
+}
+
+/// Calls an agent anew when a stream has broken.
+pub trait Caller: Send + Sync + 'static {
+    /// Opens another stream and attaches to the run, of whose events `taken` were taken. What it carries goes to `inputs` with
+    /// the number `attachment`.
+    ///
+    /// # Errors
+    /// When the agent cannot be reached, or has ended the run.
+    fn call(
+        &self,
+        attachment: u64,
+        taken: u64,
+        inputs: &mpsc::UnboundedSender<Input>,
+    ) -> impl Future<Output = Result<Wire, Unattached>> + Send;
+}
 
 /// Whatever happens to a conversation.
 #[derive(Debug)]
-pub(crate) enum Input {
+pub enum Input {
     /// The run has a command.
     Say(Command),
     /// The run no longer needs the agent.
@@ -43,29 +76,54 @@ pub(crate) enum Input {
 }
 
 /// One agent's.
-pub(crate) struct Talk {
-    /// How the agent is called.
-    pub(crate) line: Arc<Line>,
+pub struct Talk<C> {
+    caller: Arc<C>,
     /// Tells which agent in what is handed to the run.
-    pub(crate) number: usize,
+    number: usize,
     /// To the run.
-    pub(crate) events: mpsc::Sender<(usize, FromAgent)>,
+    events: mpsc::Sender<(usize, FromAgent)>,
     /// The queue's other end, for streams.
-    pub(crate) inputs: mpsc::UnboundedSender<Input>,
-    pub(crate) wire: Option<Wire>,
+    inputs: mpsc::UnboundedSender<Input>,
+    wire: Option<Wire>,
     /// The number of the newest stream.
-    pub(crate) attachment: u64,
-    pub(crate) outbox: Outbox<Command>,
-    pub(crate) inbox: Inbox,
+    attachment: u64,
+    outbox: Outbox<Command>,
+    inbox: Inbox,
     /// When anything was last heard.
-    pub(crate) heard: Instant,
+    heard: Instant,
     /// Why the last stream broke.
-    pub(crate) trouble: String,
+    trouble: String,
 }
 
-impl Talk {
+/// The number of a conversation's first stream.
+pub const FIRST_ATTACHMENT: u64 = 1;
+
+impl<C: Caller> Talk<C> {
+    /// One whose first stream is open. What the agent says is sent to `events` with `number`; `inputs` is the other end of the
+    /// queue that [`Talk::go_on`] is given.
+    pub fn new(
+        caller: C,
+        number: usize,
+        events: mpsc::Sender<(usize, FromAgent)>,
+        inputs: mpsc::UnboundedSender<Input>,
+        wire: Wire,
+    ) -> Self {
+        Self {
+            caller: Arc::new(caller),
+            number,
+            events,
+            inputs,
+            wire: Some(wire),
+            attachment: FIRST_ATTACHMENT,
+            outbox: Outbox::default(),
+            inbox: Inbox::default(),
+            heard: Instant::now(),
+            trouble: String::new(),
+        }
+    }
+
     /// Goes on until the run leaves or the agent is lost, of which the run is told.
-    pub(crate) async fn go_on(mut self, mut queue: mpsc::UnboundedReceiver<Input>) {
+    pub async fn go_on(mut self, mut queue: mpsc::UnboundedReceiver<Input>) {
         let mut calling = false;
         let mut leaving = None;
         let lost = loop {
@@ -131,7 +189,7 @@ impl Talk {
     }
 }
 
-impl Talk {
+impl<C: Caller> Talk<C> {
     /// Takes a frame in; an error is the end of the conversation.
     async fn hear(&mut self, EventFrame { acknowledged, event }: EventFrame) -> Result<(), String> {
         self.heard = Instant::now();
@@ -171,10 +229,10 @@ impl Talk {
     /// Calls the agent again; the answer comes through the queue.
     fn call(&mut self) {
         self.attachment += 1;
-        let (line, inputs) = (self.line.clone(), self.inputs.clone());
+        let (caller, inputs) = (self.caller.clone(), self.inputs.clone());
         let (attachment, taken) = (self.attachment, self.inbox.taken());
         let calling = async move {
-            let called = line.call_again(attachment, taken, &inputs).await;
+            let called = caller.call(attachment, taken, &inputs).await;
             // Nobody waits for it once the run is over.
             drop(inputs.send(Input::Called(called)));
         };

@@ -6,7 +6,7 @@
 
 pub mod cli;
 mod contact;
-mod conversation;
+pub mod conversation;
 mod dial;
 mod enrol;
 mod error;

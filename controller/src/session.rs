@@ -1,14 +1,12 @@
 //! Speaks gRPC with one agent: generated messages in and out, no logic.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rpycbench_certs::{Identity, agent_dns_name};
-use rpycbench_proto::delivery::{Inbox, Outbox};
 use rpycbench_proto::frame::{CommandFrame, EventFrame, Word};
 use rpycbench_proto::message::Open;
 use rpycbench_proto::pb::agent_client::AgentClient;
-use rpycbench_proto::{Command, Event, PROTOCOL, pb};
+use rpycbench_proto::{Command, PROTOCOL, pb};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -19,7 +17,7 @@ use tonic::{Code, Request, Status, Streaming};
 use tracing::Instrument;
 
 use crate::contact::Contact;
-use crate::conversation::{Input, Talk, Wire};
+use crate::conversation::{Caller, FIRST_ATTACHMENT, FromAgent, Input, Talk, Unattached, Wire};
 use crate::dial::{DialError, dial};
 
 /// Calling an agent again may take this long; the next call follows at once, so that the first packet after a cut is not one
@@ -78,31 +76,11 @@ pub(crate) enum SessionError {
     Identity(#[from] rpycbench_certs::CertError),
 }
 
-/// What comes from an agent.
-#[derive(Debug)]
-pub(crate) enum FromAgent {
-    /// A word of the conversation.
-    Event(Box<Event>),
-    /// The conversation is over, and why.
-    Lost(String),
-    /// The agent is not to be talked to any more, since when.
-    Banned(String),
-}
-
 /// A run's conversation with one agent. Dropping it ends the agent's part of the run.
 #[derive(Debug)]
 pub(crate) struct Session {
     inputs: mpsc::UnboundedSender<Input>,
     talking: Option<JoinHandle<()>>,
-}
-
-/// A stream that is over, or could not be opened.
-#[derive(Debug)]
-pub(crate) struct Unattached {
-    /// Why.
-    pub reason: String,
-    /// No other stream will do better.
-    pub is_final: bool,
 }
 
 /// Whom to talk to.
@@ -131,21 +109,9 @@ impl Session {
         let (inputs, queue) = mpsc::unbounded_channel();
         let client = contact.client();
         let line = Line { agent: contact.agent, identity, run_id: open.run_id.clone() };
-        let attachment = 1;
-        let attach = line.attach(client, true, attachment, 0, &inputs).await;
+        let attach = line.attach(client, true, FIRST_ATTACHMENT, 0, &inputs).await;
         let wire = attach.map_err(|status| refused(&line.agent, &status))?;
-        let talk = Talk {
-            line: Arc::new(line),
-            number,
-            events,
-            inputs: inputs.clone(),
-            wire: Some(wire),
-            attachment,
-            outbox: Outbox::default(),
-            inbox: Inbox::default(),
-            heard: Instant::now(),
-            trouble: String::new(),
-        };
+        let talk = Talk::new(line, number, events, inputs.clone(), wire);
         let talking = Some(tokio::spawn(talk.go_on(queue).in_current_span()));
         let session = Self { inputs, talking };
         session.send(Command::Open(open));
@@ -181,12 +147,9 @@ pub(crate) struct Line {
     run_id: String,
 }
 
-impl Line {
-    /// Opens another connection and attaches to the run. What it carries goes to `inputs` with `attachment`.
-    ///
-    /// # Errors
-    /// When the agent cannot be reached, or has ended the run.
-    pub(crate) async fn call_again(
+impl Caller for Line {
+    /// On another connection.
+    async fn call(
         &self,
         attachment: u64,
         taken: u64,
@@ -201,7 +164,9 @@ impl Line {
         let late = |_| Unattached { reason: format!("no connection within {CALL_LIMIT:?}"), is_final: false };
         timeout(CALL_LIMIT, calling).await.map_err(late)?
     }
+}
 
+impl Line {
     async fn attach(
         &self,
         mut client: AgentClient<Channel>,

@@ -9,10 +9,10 @@ use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 use rpycbench_measure::histogram::HistogramParts;
-use rpycbench_measure::{
-    Call, ClientModel, FlaskMode, Placement, RpycMode, Server, ServerKind, Stack, Workload,
+use rpycbench_measure::{Call, ClientModel, FlaskMode, Placement, RpycMode, Server, ServerKind, Stack, Workload};
+use rpycbench_proto::message::{
+    CellName, Consent, Exit, Failure, Kept, Link, Nonce, Open, Pinned, PythonFacts, Stream,
 };
-use rpycbench_proto::message::{CellName, Consent, Exit, Failure, Kept, Link, Nonce, Open, Pinned, PythonFacts, Stream};
 use rpycbench_proto::{Command, Event, pb};
 
 fn server() -> impl Strategy<Value = Server> {
@@ -170,10 +170,7 @@ fn event() -> impl Strategy<Value = Event> {
         any::<(u32, String)>().prop_map(|(cell, trouble)| Event::HandedOver { cell, trouble }),
         any::<(u32, Vec<u8>)>().prop_map(|(cell, sealed)| Event::Segment { cell, sealed }),
         vec((stream(), any::<(u64, bool)>()), 0..3).prop_map(|streams| Event::Kept {
-            streams: streams
-                .into_iter()
-                .map(|(stream, (samples, whole))| Kept { stream, samples, whole })
-                .collect()
+            streams: streams.into_iter().map(|(stream, (samples, whole))| Kept { stream, samples, whole }).collect()
         }),
         (any::<u32>(), maybe_exit(), maybe_exit()).prop_map(|(cell, server, driver)| Event::Stopped {
             cell,

@@ -150,7 +150,10 @@ fn r14_a_stream_with_any_byte_changed_is_opened_up_to_that_segment_and_no_furthe
                 end <= place
             });
             let (opened, error) = open(&changed);
-            assert!(opened == whole.count() as u64 && error.is_some(), "byte {place} changed by {change:#x}: {error:?}");
+            assert!(
+                opened == whole.count() as u64 && error.is_some(),
+                "byte {place} changed by {change:#x}: {error:?}"
+            );
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::limits::{Limits, Pace};
 use crate::placement::{Role, place};
 use crate::python::Environment;
 use crate::python::worker::{ClientReport, DriveOrder, DrivenReport, Report, TargetOrder};
-use crate::spool::{Spool, SpoolError};
+use crate::spool::{Delivery, Spool, SpoolError};
 use recording::Recording;
 
 /// A driver imports its library and touches its memory within a second; a cold disk and a busy machine may need several.
@@ -202,10 +202,8 @@ async fn hand_over(
     events: &mpsc::Sender<Event>,
 ) -> Result<(), Bad> {
     let unkept = |error: SpoolError| ("keep samples", error.to_string());
-    let send_segment = async |sealed| send(events, Event::Segment { cell: order.cell, sealed }).await;
     let begin = Begin { stream: order.stream.clone(), cpus };
-    let (mut spooling, sealed) = order.spool.begin(begin).map_err(unkept)?;
-    send_segment(sealed).await;
+    let mut delivery = Delivery::begin(&order.spool, begin, order.cell, events).await.map_err(unkept)?;
     let clients: &[ClientReport] = report.map_or(&[], |report| &report.clients);
     let bytes_out = report.map_or(0, |report| report.bytes_out);
     let mut from = 0;
@@ -220,15 +218,14 @@ async fn hand_over(
         let (rows, failed) = (samples.len() as u64, samples.failed() as u64);
         let CellName { topology, server, workload, .. } = &order.stream.cell;
         metrics::samples(topology, server, workload, rows, failed);
-        send_segment(spooling.rows(samples).map_err(unkept)?).await;
+        delivery.rows(samples).await.map_err(unkept)?;
     }
     let driven = report.map(|report| Driven {
         expected: order.workload.expected_samples(),
         round_trips_per_call: report.round_trips_per_call,
         connections_opened: clients.iter().map(|client| client.connections_opened).sum(),
     });
-    send_segment(spooling.end(driven).await.map_err(unkept)?).await;
-    Ok(())
+    delivery.end(driven).await.map_err(unkept)
 }
 
 /// Most bytes that a workload's samples take in the spool.

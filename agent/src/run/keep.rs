@@ -4,7 +4,7 @@ use rpycbench_measure::Workload;
 use rpycbench_proto::message::{CellId, CellName, Event, Stream};
 
 use super::{Ended, Run, whole_run};
-use crate::drive;
+use crate::{drive, spool};
 
 impl Run<'_> {
     /// Whether a load of that size is allowed, and its samples have room.
@@ -34,25 +34,19 @@ impl Run<'_> {
 
     /// Sends a stream that is kept.
     pub(super) fn hand_over(&mut self, cell: CellId, stream: Stream) {
-        let (spool, events) = (self.terms.spool.clone(), self.events.clone());
+        let (kept, events) = (self.terms.spool.clone(), self.events.clone());
         let own = self.is_own(&stream);
         let handing_over = async move {
             own?;
-            for segment in spool.read(&stream).map_err(|error| error.to_string())? {
-                let (_, sealed) = segment.map_err(|error| error.to_string())?;
-                // Nobody takes it only when the run is over.
-                drop(events.send(Event::Segment { cell, sealed }).await);
-            }
-            Ok::<(), String>(())
+            spool::hand_over(&kept, &stream, cell, &events).await.map_err(|error| error.to_string())
         };
         self.tasks.spawn(async move { Ended::HandedOver(cell, handing_over.await.err().unwrap_or_default()) });
     }
 
     /// Lets go of a stream that the controller has on its disk.
     pub(super) fn forget(&self, stream: &Stream) {
-        let forgotten = self.is_own(stream).and_then(|()| {
-            self.terms.spool.forget(stream).map_err(|error| error.to_string())
-        });
+        let forgotten =
+            self.is_own(stream).and_then(|()| self.terms.spool.forget(stream).map_err(|error| error.to_string()));
         if let Err(reason) = forgotten {
             // It is offered again when its run is resumed, and is removed in a week.
             tracing::warn!(%reason, cell = %stream.cell, "samples that are stored elsewhere stay here");

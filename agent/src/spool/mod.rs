@@ -8,6 +8,7 @@
 //! that was killed and started anew. What the kernel has survives that; so that it survives a power cut too, a stream is
 //! brought to the disk at its end. A stream goes when the controller says that it is stored, or after [`KEPT_FOR`].
 
+mod delivery;
 mod disk;
 
 use std::fs;
@@ -21,6 +22,7 @@ use rpycbench_proto::message::{Begin, Driven, Kept, Stream};
 use rpycbench_proto::segment::{Chain, HEADER_BYTES, Segment, SegmentError, sealed_bytes};
 use sha2::{Digest, Sha256};
 
+pub use delivery::{Delivery, hand_over};
 pub use disk::{Disk, HostDisk};
 
 /// For who comes back to a run after a long weekend.

@@ -14,8 +14,8 @@ use tracing::Span;
 use super::record;
 use crate::plan::{Cell, Plan};
 use crate::progress::RunEvent;
-use crate::store::manifest::{CellRecord, CellStatus, Manifest};
 use crate::store::incoming::{Arrived, Incoming, IncomingError};
+use crate::store::manifest::{CellRecord, CellStatus, Manifest};
 use crate::store::samples::SamplesError;
 
 /// An agent ends a cell's processes within a second; one that takes this long is lost.
@@ -92,8 +92,7 @@ impl Going {
         record.attempt += before.map(|attempt| attempt.attempt).max().unwrap_or(0);
         let stream = record::stream(manifest, &record, agent);
         let epoch_ns = record::epoch_of(manifest, &plan.hosts[topology.client].name);
-        let incoming =
-            Incoming::create(&folder.join(&record.samples), record::key(&record), stream.clone(), epoch_ns)?;
+        let incoming = Incoming::create(&folder.join(&record.samples), record::key(&record), stream.clone(), epoch_ns)?;
         let name = plan.cell_name(cell).to_string();
         let span = tracing::info_span!(target: "rpycbench", "cell", cell = %name);
         Ok(Self {

@@ -7,10 +7,10 @@ use tokio::sync::mpsc;
 
 use super::{Run, RunError, Settings, hosts_in_use};
 use crate::contact::Contact;
+use crate::conversation::FromAgent;
 use crate::home::{Home, KnownAgent};
 use crate::plan::AgentAddress;
 use crate::renewal::{good_until, renew_when_due};
-use crate::session::FromAgent;
 
 /// How often the records of a run's agents are read: a ban ends their part of it within a second, and four small files a second
 /// are nothing to a host that measures.

@@ -25,11 +25,12 @@ use tokio::task::JoinSet;
 
 use enrolled::{Watched, all_enrolled};
 
+use crate::conversation::FromAgent;
 use crate::home::Home;
 use crate::local_agent::LocalAgent;
 use crate::plan::{AgentAddress, Cell, Plan};
 use crate::progress::{Reporter, RunEvent};
-use crate::session::{FromAgent, Session};
+use crate::session::Session;
 use crate::store::RunFolder;
 use crate::store::manifest::Manifest;
 

@@ -8,7 +8,7 @@ use rpycbench_proto::message::{Failure, Nonce};
 use rpycbench_proto::{Command, Event};
 
 use super::{Heed, Next, Run, RunError, record};
-use crate::session::FromAgent;
+use crate::conversation::FromAgent;
 
 /// Enough for a 99th percentile of sorts; a tenth of a second on a local network.
 const PINGS: u32 = 200;

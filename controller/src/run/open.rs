@@ -13,10 +13,11 @@ use tracing::Instrument;
 use super::enrolled::{enrolled, watch};
 use super::{IDENTITY_LIFE, Run, RunError, hosts_in_use, record};
 use crate::contact::Contact;
+use crate::conversation::FromAgent;
 use crate::local_agent::LocalAgent;
 use crate::plan::AgentAddress;
 use crate::progress::RunEvent;
-use crate::session::{Agent, FromAgent, Session, SessionError};
+use crate::session::{Agent, Session, SessionError};
 
 impl Run<'_> {
     /// Starts or reaches every agent the cells need, has its environment made, and measures the network between them.

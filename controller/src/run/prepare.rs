@@ -7,8 +7,8 @@ use rpycbench_proto::message::{Failure, PythonFacts};
 use rpycbench_proto::{Command, Event};
 
 use super::{Heed, Next, Run, RunError, record};
+use crate::conversation::FromAgent;
 use crate::progress::RunEvent;
-use crate::session::FromAgent;
 
 impl Run<'_> {
     /// Has every host make the environment that the cells need, all at once.

@@ -7,9 +7,9 @@ use rpycbench_proto::{Command, Event};
 
 use super::cell::Going;
 use super::{Heed, Next, Run, RunError, record};
+use crate::conversation::FromAgent;
 use crate::plan::Cell;
 use crate::progress::RunEvent;
-use crate::session::FromAgent;
 use crate::store::manifest::CellStatus;
 
 /// A cell and its place in the order, from 1.

@@ -56,9 +56,7 @@ impl From<Event> for pb::Event {
             }),
             Event::Segment { cell, sealed } => Kind::Segment(pb::Segment { cell, sealed }),
             Event::HandedOver { cell, trouble } => Kind::HandedOver(pb::HandedOver { cell, trouble }),
-            Event::Kept { streams } => {
-                Kind::Kept(pb::Kept { streams: streams.into_iter().map(Into::into).collect() })
-            }
+            Event::Kept { streams } => Kind::Kept(pb::Kept { streams: streams.into_iter().map(Into::into).collect() }),
             Event::Stopped { cell, server, driver } => {
                 Kind::Stopped(pb::Stopped { cell, server: server.map(Into::into), driver: driver.map(Into::into) })
             }

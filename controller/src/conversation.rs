@@ -128,7 +128,7 @@ impl<C: Caller> Talk<C> {
         let mut leaving = None;
         let lost = loop {
             let input = timeout(BEAT, queue.recv()).await;
-            if leaving.is_some_and(|since: Instant| since.elapsed() > SILENT) {
+            if leaving.is_some_and(|since: Instant| since.elapsed() > self.patience()) {
                 return;
             }
             match input {
@@ -137,7 +137,7 @@ impl<C: Caller> Talk<C> {
                     let command = self.outbox.push(command);
                     self.send(command);
                 }
-                Ok(Some(Input::Leave)) if self.wire.is_none() => return,
+                Ok(Some(Input::Leave)) if self.wire.is_none() && !self.has_more_to_say() => return,
                 Ok(Some(Input::Leave)) => {
                     self.say(Word::Leave);
                     leaving = Some(Instant::now());
@@ -148,7 +148,7 @@ impl<C: Caller> Talk<C> {
                     }
                 }
                 Ok(Some(Input::Broken(attachment, broken))) if attachment == self.attachment => {
-                    if leaving.is_some() {
+                    if leaving.is_some() && !self.has_more_to_say() {
                         return;
                     }
                     if broken.is_final {
@@ -162,7 +162,12 @@ impl<C: Caller> Talk<C> {
                 Ok(Some(Input::Called(called))) => {
                     calling = false;
                     match called {
-                        Ok(wire) => self.take_up(wire),
+                        Ok(wire) => {
+                            self.take_up(wire);
+                            if leaving.is_some() {
+                                self.say(Word::Leave);
+                            }
+                        }
                         Err(unattached) if unattached.is_final => break unattached.reason,
                         // The first trouble says more than that of calling again.
                         Err(_) => {}
@@ -190,6 +195,16 @@ impl<C: Caller> Talk<C> {
 }
 
 impl<C: Caller> Talk<C> {
+    /// Whether the agent may not have heard all that it was told.
+    fn has_more_to_say(&self) -> bool {
+        self.outbox.waiting().next().is_some()
+    }
+
+    /// How long leaving may take: as long as the agent waits, where it has to hear that samples are stored.
+    fn patience(&self) -> Duration {
+        if self.has_more_to_say() { LEASE } else { SILENT }
+    }
+
     /// Takes a frame in; an error is the end of the conversation.
     async fn hear(&mut self, EventFrame { acknowledged, event }: EventFrame) -> Result<(), String> {
         self.heard = Instant::now();

@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 
 /// Files that only grow, each read by who wrote it.
 pub trait Disk: fmt::Debug + Send + Sync + 'static {
@@ -17,11 +18,11 @@ pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// The disk's. Some of the bytes may have been written.
     fn append(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
 
-    /// Brings to the disk what was written to a file, and its name.
+    /// Brings to the disk what was written to a file, and its name. The caller goes on meanwhile.
     ///
     /// # Errors
     /// The disk's. Nobody knows then what is on it.
-    fn sync(&self, path: &Path) -> io::Result<()>;
+    fn sync(&self, path: &Path) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
     /// Reads up to `most` bytes; fewer only where the file ends.
     ///
@@ -69,10 +70,14 @@ impl Disk for HostDisk {
         file.write_all(bytes)
     }
 
-    fn sync(&self, path: &Path) -> io::Result<()> {
-        File::open(path)?.sync_all()?;
-        // Its own name, and that of the folder it may have been the first of.
-        path.ancestors().skip(1).take(2).try_for_each(|folder| File::open(folder)?.sync_all())
+    fn sync(&self, path: &Path) -> Pin<Box<dyn Future<Output = io::Result<()>> + Send>> {
+        let path = path.to_owned();
+        let sync = move || {
+            File::open(&path)?.sync_all()?;
+            // Its own name, and that of the folder it may have been the first of.
+            path.ancestors().skip(1).take(2).try_for_each(|folder| File::open(folder)?.sync_all())
+        };
+        Box::pin(async { tokio::task::spawn_blocking(sync).await.map_err(io::Error::other).flatten() })
     }
 
     fn read(&self, path: &Path, from: u64, most: usize) -> io::Result<Vec<u8>> {

@@ -132,7 +132,11 @@ impl Spool {
         }
         let mut spooling = Spooling { disk: self.disk.clone(), path, chain: Chain::default() };
         let sealed = spooling.chain.begin(begin);
-        spooling.append(&sealed)?;
+        if let Err(error) = spooling.append(&sealed) {
+            // Nothing is in it, and it would stand in the way of who tries again.
+            drop(self.disk.remove(&spooling.path));
+            return Err(error);
+        }
         Ok((spooling, sealed))
     }
 
@@ -145,9 +149,17 @@ impl Spool {
         let mut kept = Vec::new();
         for (path, _) in self.disk.files(&folder).map_err(failed("list", &folder))? {
             let mut reading = Reading::of(self.disk.clone(), path.clone());
-            let Some(Ok((Segment::Begin(Begin { stream, .. }), _))) = reading.next() else {
-                tracing::warn!(file = %path.display(), "nothing of it can be read");
-                continue;
+            let stream = match reading.next() {
+                Some(Ok((Segment::Begin(Begin { stream, .. }), _))) => stream,
+                None | Some(Err(SpoolError::Damaged { source: SegmentError::Torn { .. }, .. })) => {
+                    // Whoever wrote it has not come as far as the first sample.
+                    self.disk.remove(&path).map_err(failed("remove", &path))?;
+                    continue;
+                }
+                Some(unreadable) => {
+                    tracing::warn!(file = %path.display(), error = ?unreadable.err(), "none of it can be read");
+                    continue;
+                }
             };
             let (mut samples, mut whole) = (0, false);
             for segment in reading.map_while(Result::ok) {
@@ -224,10 +236,7 @@ impl Spooling {
     pub async fn end(mut self, driven: Option<Driven>) -> Result<Vec<u8>, SpoolError> {
         let sealed = self.chain.end(driven);
         self.append(&sealed)?;
-        let (disk, path) = (self.disk.clone(), self.path.clone());
-        // A disk may take its time, and the conversation must not wait for it.
-        let synced = tokio::task::spawn_blocking(move || disk.sync(&path)).await.map_err(io::Error::other);
-        synced.flatten().map_err(failed("flush", &self.path))?;
+        self.disk.sync(&self.path).await.map_err(failed("flush", &self.path))?;
         Ok(sealed)
     }
 

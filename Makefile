@@ -1,6 +1,6 @@
 # `make` lists what there is. README explains `run` and `test`.
 .DEFAULT_GOAL := help
-.PHONY: help run build test check bench lab install uninstall deb sbom proto lock fmt clean
+.PHONY: help run build test test-sim check bench lab install uninstall deb sbom proto lock fmt clean
 
 PLAN ?= deploy/plans/localhost.toml
 TOOLS := target/tools
@@ -22,6 +22,9 @@ test: $(TOOLS)/python.made ## the whole test suite
 	cargo build --workspace --bins
 	cargo test --workspace
 	cd $(PYTHON) && $(CURDIR)/$(VENV)/python -m unittest discover -s tests -t .
+
+test-sim: ## the simulation with 10,000 seeds; SIM_SEED=n tries that one
+	SIM_SEEDS=10000 cargo test --workspace --test sim -- --nocapture
 
 check: $(TOOLS)/python.made $(TOOLS)/bin/cargo-deny ## format, lints, licences, generated code, Python lint and types
 	cargo fmt --all --check

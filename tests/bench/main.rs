@@ -12,6 +12,7 @@ mod driver;
 mod fleet;
 mod large_report;
 mod orchestration;
+mod resumed;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -34,9 +35,12 @@ struct Arguments {
     #[arg(long)]
     python: PathBuf,
     /// Only the parts whose name contains this: report, sample, script, fleet, otlp, confinement, controller, LAN,
-    /// orchestration.
+    /// orchestration, resumed.
     #[arg(long, default_value = "")]
     only: String,
+    /// Blocks of the run whose controller is killed again and again: 4,000 samples each.
+    #[arg(long, default_value_t = 10)]
+    resumed_blocks: u32,
 }
 
 /// A part of the table and how to measure it.
@@ -50,9 +54,9 @@ impl Figure {
 }
 
 fn main() {
-    let Arguments { python, only } = Arguments::parse();
+    let Arguments { python, only, resumed_blocks } = Arguments::parse();
     let python = std::path::absolute(python).expect("a path");
-    let parts: [Part<'_>; 10] = [
+    let parts: [Part<'_>; 11] = [
         // First, while no other child's memory can be taken for its own.
         ("report of 10 million samples", Box::new(|| large_report::measure().into())),
         ("sample cost in the driver", Box::new(|| vec![driver::sample_cost(&python)])),
@@ -64,6 +68,7 @@ fn main() {
         ("controller near and away", Box::new(disturbance::controller)),
         ("LAN with 2 ms added", Box::new(added_latency::measure)),
         ("orchestration of localhost.toml", Box::new(|| vec![orchestration::measure()])),
+        ("resumed after every five seconds", Box::new(|| vec![resumed::measure(resumed_blocks)])),
     ];
     let say = |text: &str| {
         // A reader that went away has seen enough.

@@ -202,19 +202,16 @@ fn an_output_folder_that_cannot_be_written_is_named() {
     assert_eq!(sandbox.processes(), []);
 }
 
-/// A file system of 64 KiB for the results, in a mount namespace of the test's own.
-#[test]
-fn a_full_disk_ends_the_run_and_earlier_cells_are_kept() {
-    let sandbox = Sandbox::new();
-    let many = plan(&["rpyc-threaded"], &CLOSED.replace("requests = 20", "requests = 3000"))
-        .replace("blocks = 1", "blocks = 9");
-    let path = sandbox.plan(&many).display().to_string();
-    fs::create_dir(sandbox.path().join("small")).expect("a folder");
+/// Runs a plan in a mount namespace of its own with a file system of 128 KiB on a folder of the sandbox; `None` where this
+/// machine lets nobody do that.
+fn run_on_a_small_disk(sandbox: &Sandbox, plan: &str, small: &str) -> Option<Outcome> {
+    let path = sandbox.plan(plan).display().to_string();
+    fs::create_dir_all(sandbox.path().join(small)).expect("a folder");
     let script = sandbox.path().join("script.sh");
-    let controller = sandbox.controller(&["run", &path, "--out", "small"]);
+    let controller = sandbox.controller(&[]);
     let program = controller.get_program().to_string_lossy().into_owned();
     let text = format!(
-        "#!/bin/sh\nmount -t tmpfs -o size=128k none small || exit 77\n{program} run {path} --out small\ncode=$?\nls small/latest/ small/latest/samples\nexit $code\n"
+        "#!/bin/sh\nmount -t tmpfs -o size=128k none {small} || exit 77\n{program} run {path} --out results\ncode=$?\nls results/latest/ results/latest/samples\nexit $code\n"
     );
     fs::write(&script, text).expect("a script");
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("a script");
@@ -227,18 +224,42 @@ fn a_full_disk_ends_the_run_and_earlier_cells_are_kept() {
         Ok(output) => output.into(),
         Err(error) => {
             println!("skipped: no unshare on this machine: {error}");
-            return;
+            return None;
         }
     };
     if outcome.code == Some(77) || outcome.stderr.contains("unshare: ") {
         println!("skipped: this machine lets nobody make mount namespaces: {outcome:?}");
-        return;
+        return None;
     }
+    Some(outcome)
+}
+
+#[test]
+fn a_full_disk_ends_the_run_and_earlier_cells_are_kept() {
+    let sandbox = Sandbox::new();
+    let many = plan(&["rpyc-threaded"], &CLOSED.replace("requests = 20", "requests = 3000"))
+        .replace("blocks = 1", "blocks = 9");
+    let Some(outcome) = run_on_a_small_disk(&sandbox, &many, "results") else { return };
     assert_eq!(outcome.code, Some(4), "{outcome:?}");
     let line = one_line(&outcome);
     assert!(line.contains("No space left on device") && line.contains("free some space"), "{line}");
     assert!(outcome.stdout.contains("b001.parquet") && outcome.stdout.contains("run.json"), "{outcome:?}");
     assert!(!outcome.stdout.contains("results.json") && !outcome.stdout.contains(".part"), "{outcome:?}");
+    assert_eq!(sandbox.processes(), []);
+}
+
+#[test]
+fn a_cell_whose_samples_the_agents_disk_has_no_room_for_is_not_begun_and_the_others_are() {
+    let sandbox = Sandbox::new();
+    let large = "[[workloads]]\nname = \"large\"\nkind = \"closed\"\nrequests = 3000\n";
+    let both = plan(&["rpyc-threaded"], &format!("{CLOSED}{large}"));
+    let Some(outcome) = run_on_a_small_disk(&sandbox, &both, "home/agent/spool") else { return };
+    assert_eq!(outcome.code, Some(4), "{outcome:?}");
+    let why = "drive: up to 141 KiB of samples do not fit: 128 KiB are free in ";
+    assert!(outcome.stderr.contains(why) && outcome.stderr.contains("free some space there"), "{outcome:?}");
+    let cells = sandbox.json("run.json")["cells"].clone();
+    let statuses: Vec<&str> = cells.as_array().expect("cells").iter().filter_map(|it| it["status"].as_str()).collect();
+    assert!(statuses.contains(&"complete") && statuses.contains(&"failed"), "{cells}");
     assert_eq!(sandbox.processes(), []);
 }
 

@@ -9,7 +9,6 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use rpycbench_certs::Identity;
 use rpycbench_measure::Stack;
@@ -42,9 +41,6 @@ pub enum RunError {
         /// The controller's.
         theirs: u32,
     },
-    /// Nobody may have the agent without saying what for.
-    #[error("no command within {0:?}: the agent is free again")]
-    Silent(Duration),
     /// A command came in a state where it makes no sense.
     #[error("unexpected command: {0}")]
     Unexpected(String),

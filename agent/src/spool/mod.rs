@@ -69,7 +69,7 @@ pub enum SpoolError {
         source: SegmentError,
     },
     /// Not enough room, and nothing was begun.
-    #[error("up to {} MiB of samples do not fit: {} MiB are free in {}", .needed >> 20, .free >> 20, .folder.display())]
+    #[error("up to {} KiB of samples do not fit: {} KiB are free in {}: free some space there, or ask for fewer", .needed.div_ceil(1024), .free / 1024, .folder.display())]
     Full {
         /// Bytes.
         needed: u64,

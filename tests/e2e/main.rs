@@ -27,3 +27,4 @@ mod ssh;
 mod strangers;
 mod tls;
 mod traces;
+mod unit;

@@ -86,9 +86,9 @@ impl AgentService {
             hold,
             Terms {
                 state: self.state.clone(),
+                confinement: self.confinement.within(&limits),
                 limits: Arc::new(limits),
                 identity,
-                confinement: self.confinement.clone(),
             },
         ))
     }

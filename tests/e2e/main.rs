@@ -28,3 +28,4 @@ mod strangers;
 mod tls;
 mod traces;
 mod unit;
+mod wire;

@@ -93,9 +93,9 @@ impl AgentService {
             Terms {
                 run_id,
                 state: self.state.clone(),
+                confinement: self.confinement.within(&limits),
                 limits: Arc::new(limits),
                 identity,
-                confinement: self.confinement.clone(),
                 spool: Spool::of_host(&self.state),
                 agent,
             },

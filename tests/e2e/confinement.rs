@@ -175,7 +175,7 @@ fn a_hostile_server_is_denied_or_contained_and_leaves_nobody() {
 }
 
 /// A test of what an agent does as a plain user needs a root to make one.
-fn root_can_be_somebody_else() -> bool {
+pub(crate) fn root_can_be_somebody_else() -> bool {
     let program = rpycbench_tests::sandbox::binaries().join("rpycbench-agent");
     let reached = geteuid().is_root()
         && Who::Plain.command(&program).arg("--version").stdout(Stdio::null()).status().is_ok_and(|it| it.success());
@@ -229,7 +229,7 @@ signal.pause()
 const SAYS_END: &str = "os.write(1, b'{\"attempt\": \"end\"}\\n')\nsignal.pause()";
 
 /// A sandbox that belongs to a plain user.
-fn plain_sandbox() -> Sandbox {
+pub(crate) fn plain_sandbox() -> Sandbox {
     let sandbox = Sandbox::without_environments();
     chown(sandbox.path(), Some(Who::PLAIN), Some(Who::PLAIN)).expect("root gives away");
     fs::set_permissions(sandbox.path(), Permissions::from_mode(0o755)).expect("it is ours");

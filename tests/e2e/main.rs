@@ -27,3 +27,5 @@ mod ssh;
 mod strangers;
 mod tls;
 mod traces;
+mod unit;
+mod wire;

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "test code: a panic is how a test fails")]
 
 pub mod agent;
+pub mod attacked;
 pub mod collector;
 pub mod forge;
 pub mod hostile;

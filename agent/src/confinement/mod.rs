@@ -35,6 +35,7 @@ use rpycbench_proto::message::{ConfinementFacts, Measure};
 use rustix::thread::set_no_new_privs;
 use serde::{Deserialize, Serialize};
 
+use crate::limits::Amount;
 use limits::CountedElsewhere;
 
 /// How one process is confined.
@@ -110,6 +111,17 @@ impl Confinement {
             tracing::warn!(%error, state = %state.display(), "the roles' user may not reach the state folder");
         }
         confinement
+    }
+
+    /// This, with no more for a role than its host's administrator allows.
+    pub(crate) fn within(&self, allowed: &crate::limits::Limits) -> Self {
+        let least = |own: u64, allowed: Amount<u64>| allowed.at_most().map_or(own, |most| own.min(most));
+        let limits = Limits {
+            memory_bytes: least(self.limits.memory_bytes, allowed.max_memory.value),
+            processes: least(self.limits.processes, allowed.max_processes.value),
+            ..self.limits
+        };
+        Self { limits, ..self.clone() }
     }
 
     /// For the controller.
@@ -203,4 +215,23 @@ pub(crate) fn enter(sandbox: &Sandbox) -> io::Result<()> {
 fn counted_elsewhere(parents: &[Parent]) -> CountedElsewhere {
     let any = |wanted: &[Control]| parents.iter().any(|parent| parent.controls.iter().any(|it| wanted.contains(it)));
     CountedElsewhere { memory: any(&[Control::MemoryV1, Control::MemoryV2]), processes: any(&[Control::Processes]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_administrator_allows_narrows_a_role_and_never_widens_it() {
+        let own = Limits { memory_bytes: 2 << 30, processes: 500, ..Limits::default() };
+        let confinement = Confinement { limits: own, ..Confinement::off() };
+        let within = |text: &str| {
+            let allowed = crate::limits::Limits::parse(Path::new("limits.toml"), text, None).expect("limits");
+            let Limits { memory_bytes, processes, .. } = confinement.within(&allowed).limits;
+            (memory_bytes, processes)
+        };
+        assert_eq!(within("max_memory = \"1GiB\"\nmax_processes = 100"), (1 << 30, 100));
+        assert_eq!(within("max_memory = \"4GiB\"\nmax_processes = 1000"), (2 << 30, 500));
+        assert_eq!(within("max_memory = \"unlimited\"\nmax_processes = \"unlimited\""), (2 << 30, 500));
+    }
 }

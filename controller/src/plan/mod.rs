@@ -150,6 +150,14 @@ impl Plan {
         let refused = |message: String| PlanError { file: path.to_owned(), place: None, message };
         let bytes = std::fs::read(path).map_err(|error| refused(format!("cannot read the plan: {error}")))?;
         let text = str::from_utf8(&bytes).map_err(|error| refused(format!("the plan is not UTF-8 text: {error}")))?;
-        Ok((parse::parse(path, text)?, bytes))
+        Ok((Self::parse(path, text)?, bytes))
+    }
+
+    /// The plan in that text, which stands in that file.
+    ///
+    /// # Errors
+    /// When it is not a valid plan.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, PlanError> {
+        parse::parse(path, text)
     }
 }

@@ -71,26 +71,29 @@ impl AgentService {
         confinement: Confinement,
         stop: CancellationToken,
     ) -> Self {
-        let facts = Arc::new(HostFacts { confinement: confinement.facts(), ..host::facts() });
+        let facts = Arc::new(host::facts());
         Self { state, credentials, limits: Arc::new(limits), confinement, facts, stop, holder: Holder::default() }
+    }
+
+    /// Facts about this host, with what its administrator allows at this moment.
+    fn facts(&self) -> HostFacts {
+        let confinement = match self.limits.read() {
+            Ok(limits) => self.confinement.within(&limits).facts(),
+            // No run begins then, which says why.
+            Err(_) => self.confinement.facts(),
+        };
+        HostFacts { confinement, ..HostFacts::clone(&self.facts) }
     }
 
     /// Takes the agent for a run, with what that may do.
     fn admit(&self, peer: &Peer, key: Key, conversation: Conversation) -> Result<(Hold, Terms), Status> {
         let limits = self.limits.read().map_err(|error| Status::failed_precondition(error.to_string()))?;
+        let confinement = self.confinement.within(&limits);
         let identity = self.credentials.identity()?;
         let taken = self.holder.take(peer.to_string(), key, conversation);
         let hold = taken
             .map_err(|by| Status::resource_exhausted(format!("it is busy with {by}; run again when it is free")))?;
-        Ok((
-            hold,
-            Terms {
-                state: self.state.clone(),
-                limits: Arc::new(limits),
-                identity,
-                confinement: self.confinement.clone(),
-            },
-        ))
+        Ok((hold, Terms { state: self.state.clone(), limits: Arc::new(limits), identity, confinement }))
     }
 
     fn certificate(&self) -> Option<CertificateState> {
@@ -122,7 +125,7 @@ impl pb::agent_server::Agent for AgentService {
         Ok(Response::new(pb::HelloReply {
             protocol: PROTOCOL,
             build: env!("CARGO_PKG_VERSION").to_owned(),
-            host: Some(HostFacts::clone(&self.facts).into()),
+            host: Some(self.facts().into()),
             certificate: self.certificate().map(Into::into),
             busy_with: self.holder.by().map(|by| by.to_string()).unwrap_or_default(),
             unix_ns: Timestamp::now().as_nanosecond().try_into().unwrap_or(i64::MAX),

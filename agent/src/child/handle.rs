@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::{Exited, Launch, keeper};
+use crate::confinement::{Exceeded, Sandbox};
 
 /// How much of stderr is kept: the end tells why a process died.
 const STDERR_KEPT: usize = 64 * 1024;
@@ -40,7 +41,16 @@ pub struct Child {
     stdin: Option<ChildStdin>,
     lines: mpsc::Receiver<String>,
     asked: Arc<AtomicBool>,
-    end: JoinHandle<Exit>,
+    end: JoinHandle<End>,
+}
+
+/// How a kept process has ended.
+#[derive(Clone, Debug, Default)]
+pub struct End {
+    /// Its last words and what it has used.
+    pub exit: Exit,
+    /// What it asked for in vain.
+    pub exceeded: Exceeded,
 }
 
 impl Child {
@@ -63,8 +73,9 @@ impl Child {
         let (stdin, stdout, stderr) = (keeper.stdin.take(), keeper.stdout.take(), keeper.stderr.take());
         let (sender, lines) = mpsc::channel(LINES_QUEUE);
         let asked = Arc::new(AtomicBool::new(false));
+        let by_rlimit = launch.sandbox.as_ref().is_some_and(Sandbox::limits_memory_by_rlimit);
         let pid = keeper.id().map(u32::cast_signed);
-        let end = tokio::spawn(follow(keeper, stdout, stderr, sender, asked.clone()));
+        let end = tokio::spawn(follow(keeper, stdout, stderr, sender, asked.clone(), by_rlimit));
         Ok(Self { keeper: pid, stdin, lines, asked, end })
     }
 
@@ -100,7 +111,7 @@ impl Child {
     }
 
     /// Ends the process and everything below it, and tells how it ended.
-    pub async fn stop(mut self) -> Exit {
+    pub async fn stop(mut self) -> End {
         if !self.lines.is_closed() {
             self.asked.store(true, Ordering::Relaxed);
         }
@@ -118,7 +129,8 @@ async fn follow(
     stderr: Option<ChildStderr>,
     lines: mpsc::Sender<String>,
     asked: Arc<AtomicBool>,
-) -> Exit {
+    by_rlimit: bool,
+) -> End {
     let kept = Arc::new(Mutex::new(VecDeque::new()));
     let tail = stderr.map(|stderr| tokio::spawn(keep_tail(stderr, kept.clone())));
     let mut exited = Exited::default();
@@ -143,16 +155,20 @@ async fn follow(
         drop(tokio::time::timeout(KEEPER_LIMIT, tail).await);
     }
     let stderr: Vec<u8> = kept.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
-    Exit {
+    let stderr = String::from_utf8_lossy(&stderr).into_owned();
+    // An rlimit is counted by nobody, but Python complains of it.
+    let memory = exited.exceeded.memory || (by_rlimit && stderr.contains("MemoryError"));
+    let exit = Exit {
         code: exited.code,
         signal: exited.signal,
         asked: asked.load(Ordering::Relaxed),
-        stderr: String::from_utf8_lossy(&stderr).into_owned(),
+        stderr,
         user_cpu_ns: exited.user_cpu_ns,
         system_cpu_ns: exited.system_cpu_ns,
         peak_memory_bytes: exited.peak_memory_bytes,
         load_cpu_ns: 0,
-    }
+    };
+    End { exit, exceeded: Exceeded { memory, ..exited.exceeded } }
 }
 
 /// The next line, or as much of it as is taken; `None` at the end.

@@ -15,13 +15,13 @@ pub mod exec;
 mod handle;
 pub mod keeper;
 
-pub use handle::{Child, SpawnError};
+pub use handle::{Child, End, SpawnError};
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::confinement::Sandbox;
+use crate::confinement::{Exceeded, Sandbox};
 
 /// What to start and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,4 +53,6 @@ pub struct Exited {
     pub system_cpu_ns: u64,
     /// The largest resident set of any one process.
     pub peak_memory_bytes: u64,
+    /// What they were denied, as far as the kernel counts it.
+    pub exceeded: Exceeded,
 }

@@ -13,6 +13,7 @@ use nix::unistd::getpid;
 use procfs::process::{MountInfo, Process};
 use serde::{Deserialize, Serialize};
 
+use super::Exceeded;
 use super::limits::Limits;
 
 /// Before a group's name, which goes on with the keeper's number and start time.
@@ -82,6 +83,20 @@ impl Group {
     pub(crate) fn kill(&self) {
         for folder in &self.folders {
             kill(folder);
+        }
+    }
+
+    /// What those in it have asked for in vain.
+    pub(crate) fn exceeded(&self) -> Exceeded {
+        // Version 1 and 2 count in files of different names, and one of each is there at most.
+        let counted = |file: &str, event: &str| {
+            let told = self.folders.iter().filter_map(|folder| fs::read_to_string(folder.join(file)).ok());
+            told.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
+                .any(|line| line.split_once(' ').is_some_and(|(name, count)| name == event && count.trim() != "0"))
+        };
+        Exceeded {
+            memory: counted("memory.events", "oom_kill") || counted("memory.oom_control", "oom_kill"),
+            processes: counted("pids.events", "max"),
         }
     }
 

@@ -14,6 +14,7 @@
 mod account;
 mod files;
 mod group;
+mod held;
 mod level;
 mod limits;
 mod probe;
@@ -23,6 +24,8 @@ pub use account::Account;
 pub(crate) use files::interpreter_of;
 pub use files::{Files, Ports};
 pub use group::{Control, Group, Parent, settle};
+pub use held::Exceeded;
+pub(crate) use held::Held;
 pub use limits::Limits;
 pub use probe::{COMMAND, probe};
 
@@ -54,6 +57,13 @@ pub struct Sandbox {
     pub syscalls: bool,
 }
 
+impl Sandbox {
+    /// Whether no control group counts its memory.
+    pub(crate) fn limits_memory_by_rlimit(&self) -> bool {
+        !counted_elsewhere(&self.parents).memory
+    }
+}
+
 /// What is possible on this host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
@@ -77,6 +87,7 @@ struct Tried {
 pub struct Confinement {
     found: Arc<Found>,
     limits: Limits,
+    held: Held,
     on: bool,
 }
 
@@ -90,13 +101,29 @@ impl Confinement {
                 ..Found::default()
             },
         };
-        Self { on: !found.nothing(), found: Arc::new(found), limits: Limits::default() }
+        Self { on: !found.nothing(), ..Self::of(found) }
     }
 
     /// Confines nothing.
     pub fn off() -> Self {
         let measures = vec![Tried::not("all", "the agent was started with --confinement off".to_owned())];
-        Self { found: Arc::new(Found { measures, ..Found::default() }), limits: Limits::default(), on: false }
+        Self::of(Found { measures, ..Found::default() })
+    }
+
+    fn of(found: Found) -> Self {
+        Self { found: Arc::new(found), limits: Limits::default(), held: Held::default(), on: false }
+    }
+
+    /// The same for what the host's administrator allows at this moment: of each amount, the smaller.
+    #[must_use]
+    pub fn within(&self, rules: &crate::limits::Limits) -> Self {
+        let (limits, held) = held::within(&self.limits, rules);
+        Self { found: self.found.clone(), limits, held, on: self.on }
+    }
+
+    /// Who says how much a role may use.
+    pub(crate) fn held(&self) -> &Held {
+        &self.held
     }
 
     /// [`Confinement::find`] for an agent that starts: makes the way to its state passable for the roles' user, and ends what
@@ -117,7 +144,7 @@ impl Confinement {
         let measures = self.found.measures.iter().map(|Tried { name, in_force, detail }| Measure {
             name: name.clone(),
             in_force: *in_force,
-            detail: detail.clone(),
+            detail: self.held.in_words(name, *in_force, detail, &self.limits),
         });
         ConfinementFacts { level: level::of(&self.found.measures), measures: measures.collect() }
     }

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::workers::{hex, lay_out};
 use crate::child::{Child, Launch, SpawnError};
-use crate::confinement::{Confinement, Ports, interpreter_of};
+use crate::confinement::{Confinement, Exceeded, Ports, interpreter_of};
 
 /// Everything needed for RPyC, both sides.
 const RPYC_LOCK: &str = include_str!("../../python/requirements/rpyc.txt");
@@ -154,6 +154,11 @@ impl Environment {
     /// How to start a driver on these CPUs with a recording of that size.
     pub fn driver(&self, cpus: Vec<u32>, recording_bytes: u64) -> Launch {
         self.worker("drive", cpus, Ports::Call, recording_bytes)
+    }
+
+    /// Why a worker that has exceeded something had to fail.
+    pub(crate) fn why(&self, exceeded: Exceeded) -> Option<String> {
+        self.confinement.held().why(exceeded)
     }
 
     /// How to start a worker's module. Its environment variables are fixed: nothing of the agent's own
@@ -349,7 +354,7 @@ async fn run(
         heard(&line);
         lines.push(line);
     }
-    let exit = child.stop().await;
+    let exit = child.stop().await.exit;
     if exit.code == Some(0) {
         return Ok(lines);
     }

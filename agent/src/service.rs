@@ -19,6 +19,7 @@ use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument;
 
 use crate::audit::Peer;
+use crate::child::Journal;
 use crate::confinement::Confinement;
 use crate::conversation::{Conversation, RunEnd};
 use crate::holder::{Hold, Holder, Key};
@@ -57,6 +58,7 @@ pub struct AgentService {
     credentials: Credentials,
     limits: Arc<LimitsSource>,
     confinement: Confinement,
+    journal: Journal,
     facts: Arc<HostFacts>,
     stop: CancellationToken,
     holder: Holder,
@@ -69,10 +71,12 @@ impl AgentService {
         credentials: Credentials,
         limits: LimitsSource,
         confinement: Confinement,
+        journal: Journal,
         stop: CancellationToken,
     ) -> Self {
         let facts = Arc::new(host::facts());
-        Self { state, credentials, limits: Arc::new(limits), confinement, facts, stop, holder: Holder::default() }
+        let (limits, holder) = (Arc::new(limits), Holder::default());
+        Self { state, credentials, limits, confinement, journal, facts, stop, holder }
     }
 
     /// Facts about this host, with what its administrator allows at this moment.
@@ -93,7 +97,16 @@ impl AgentService {
         let taken = self.holder.take(peer.to_string(), key, conversation);
         let hold = taken
             .map_err(|by| Status::resource_exhausted(format!("it is busy with {by}; run again when it is free")))?;
-        Ok((hold, Terms { state: self.state.clone(), limits: Arc::new(limits), identity, confinement }))
+        Ok((
+            hold,
+            Terms {
+                state: self.state.clone(),
+                limits: Arc::new(limits),
+                identity,
+                confinement,
+                journal: self.journal.clone(),
+            },
+        ))
     }
 
     fn certificate(&self) -> Option<CertificateState> {

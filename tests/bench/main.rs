@@ -10,6 +10,7 @@ mod confinement;
 mod disturbance;
 mod driver;
 mod fleet;
+mod kills;
 mod large_report;
 mod orchestration;
 
@@ -34,9 +35,12 @@ struct Arguments {
     #[arg(long)]
     python: PathBuf,
     /// Only the parts whose name contains this: report, sample, script, fleet, otlp, confinement, controller, LAN,
-    /// orchestration.
+    /// orchestration, kills.
     #[arg(long, default_value = "")]
     only: String,
+    /// Rounds of the part "kills": each kills parts of a run at a random moment.
+    #[arg(long, default_value_t = 200)]
+    kills: u32,
 }
 
 /// A part of the table and how to measure it.
@@ -50,9 +54,9 @@ impl Figure {
 }
 
 fn main() {
-    let Arguments { python, only } = Arguments::parse();
+    let Arguments { python, only, kills } = Arguments::parse();
     let python = std::path::absolute(python).expect("a path");
-    let parts: [Part<'_>; 10] = [
+    let parts: [Part<'_>; 11] = [
         // First, while no other child's memory can be taken for its own.
         ("report of 10 million samples", Box::new(|| large_report::measure().into())),
         ("sample cost in the driver", Box::new(|| vec![driver::sample_cost(&python)])),
@@ -64,6 +68,7 @@ fn main() {
         ("controller near and away", Box::new(disturbance::controller)),
         ("LAN with 2 ms added", Box::new(added_latency::measure)),
         ("orchestration of localhost.toml", Box::new(|| vec![orchestration::measure()])),
+        ("kills at random moments", Box::new(move || kills::measure(kills))),
     ];
     let say = |text: &str| {
         // A reader that went away has seen enough.

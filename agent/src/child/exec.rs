@@ -9,7 +9,7 @@ use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Pid, getppid};
 
-use super::Launch;
+use super::{Launch, journal};
 use crate::confinement;
 
 /// The hidden subcommand that ends up here.
@@ -47,6 +47,10 @@ pub fn exec(parent: i32, launch: &str) -> io::Result<()> {
     command.args(&launch.args).current_dir(&launch.folder);
     if let Some(environment) = launch.environment {
         command.env_clear().envs(environment);
+        // By it a later agent finds whoever is left.
+        if let Some(marker) = std::env::var_os(journal::VARIABLE) {
+            command.env(journal::VARIABLE, marker);
+        }
     }
     let error = command.exec();
     Err(io::Error::new(error.kind(), format!("cannot start {}: {error}", launch.program.display())))

@@ -14,8 +14,9 @@ use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::{Exited, Launch, keeper};
-use crate::confinement::{Exceeded, Sandbox};
+use super::journal::{self, Entry, Journal};
+use super::{Exited, Launch, keeper, remains};
+use crate::confinement::{self, Exceeded, Sandbox};
 
 /// How much of stderr is kept: the end tells why a process died.
 const STDERR_KEPT: usize = 64 * 1024;
@@ -23,8 +24,8 @@ const STDERR_KEPT: usize = 64 * 1024;
 const LINES_QUEUE: usize = 1024;
 /// The longest line is a driver's last: the reasons of a thousand clients. One that never ends must not fill the memory.
 const LINE_LIMIT: u64 = 8 << 20;
-/// A keeper needs half a second for processes that do not end by themselves; one that takes this long is itself stuck.
-const KEEPER_LIMIT: Duration = Duration::from_secs(10);
+/// Pipes end with those who hold them; where somebody could not be ended, what was said so far has to do.
+const PIPE_LIMIT: Duration = Duration::from_secs(10);
 
 /// A process could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -58,11 +59,13 @@ impl Child {
     ///
     /// # Errors
     /// When the keeper cannot be started; a program that does not exist shows in its exit.
-    pub fn spawn(launch: &Launch) -> Result<Self, SpawnError> {
+    pub fn spawn(launch: &Launch, journal: &Journal) -> Result<Self, SpawnError> {
         let failed = |source| SpawnError { program: launch.program.display().to_string(), source };
         let launch_json = serde_json::to_string(launch).map_err(|error| failed(error.into()))?;
+        let mark = journal.mark();
         let mut keeper = Command::new(std::env::current_exe().map_err(failed)?)
             .args([keeper::COMMAND, &launch_json])
+            .env(journal::VARIABLE, &mark)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -73,9 +76,10 @@ impl Child {
         let (stdin, stdout, stderr) = (keeper.stdin.take(), keeper.stdout.take(), keeper.stderr.take());
         let (sender, lines) = mpsc::channel(LINES_QUEUE);
         let asked = Arc::new(AtomicBool::new(false));
-        let by_rlimit = launch.sandbox.as_ref().is_some_and(Sandbox::limits_memory_by_rlimit);
         let pid = keeper.id().map(u32::cast_signed);
-        let end = tokio::spawn(follow(keeper, stdout, stderr, sender, asked.clone(), by_rlimit));
+        let entry = pid.map(|pid| journal.enter(pid));
+        let kept = Kept { keeper, mark, _entry: entry, sandbox: launch.sandbox.clone() };
+        let end = tokio::spawn(follow(kept, stdout, stderr, sender, asked.clone()));
         Ok(Self { keeper: pid, stdin, lines, asked, end })
     }
 
@@ -122,42 +126,58 @@ impl Child {
     }
 }
 
+/// A keeper, and what is known of those it keeps.
+struct Kept {
+    keeper: tokio::process::Child,
+    mark: String,
+    _entry: Option<Entry>,
+    sandbox: Option<Sandbox>,
+}
+
+impl Kept {
+    /// Waits for the keeper. Where it was killed it could not do its work, and this does it.
+    async fn until_nobody_is_left(&mut self) {
+        if !self.keeper.wait().await.is_ok_and(|status| status.success()) {
+            let (mark, sandbox) = (self.mark.clone(), self.sandbox.clone());
+            let ending = tokio::task::spawn_blocking(move || {
+                remains::end(&mark, &[]);
+                if let Some(sandbox) = sandbox {
+                    confinement::sweep(&sandbox.parents);
+                }
+            });
+            // It fails only where the agent itself ends.
+            drop(ending.await);
+        }
+    }
+}
+
 /// Reads everything the keeper and its process say until both have ended.
 async fn follow(
-    mut keeper: tokio::process::Child,
+    mut kept: Kept,
     stdout: Option<ChildStdout>,
     stderr: Option<ChildStderr>,
     lines: mpsc::Sender<String>,
     asked: Arc<AtomicBool>,
-    by_rlimit: bool,
 ) -> End {
-    let kept = Arc::new(Mutex::new(VecDeque::new()));
-    let tail = stderr.map(|stderr| tokio::spawn(keep_tail(stderr, kept.clone())));
-    let mut exited = Exited::default();
-    if let Some(stdout) = stdout {
-        let mut stdout = BufReader::new(stdout);
-        while let Some(line) = next_line(&mut stdout).await {
-            match serde_json::from_str(&line) {
-                Ok(report) => exited = report,
-                Err(_) if line.is_empty() => {}
-                // Fails where nobody listens any more: the process is being stopped.
-                Err(_) => drop(lines.send(line).await),
-            }
-        }
-    }
-    drop(lines);
-    if tokio::time::timeout(KEEPER_LIMIT, keeper.wait()).await.is_err() {
-        tracing::warn!("a keeper did not end, it is killed");
-        drop(keeper.kill().await);
-    }
-    if let Some(tail) = tail {
+    let said = Arc::new(Mutex::new(VecDeque::new()));
+    let tail = stderr.map(|stderr| tokio::spawn(keep_tail(stderr, said.clone())));
+    let reading = stdout.map(|stdout| tokio::spawn(read(stdout, lines)));
+    // Not after reading: where the keeper was killed, whoever it has left may hold the pipe for ever.
+    kept.until_nobody_is_left().await;
+    let exited = match reading {
         // Ends with the last process that holds the pipe, and none is left.
-        drop(tokio::time::timeout(KEEPER_LIMIT, tail).await);
+        Some(reading) => tokio::time::timeout(PIPE_LIMIT, reading).await.ok().and_then(Result::ok).unwrap_or_default(),
+        None => Exited::default(),
+    };
+    if let Some(tail) = tail {
+        // As above.
+        drop(tokio::time::timeout(PIPE_LIMIT, tail).await);
     }
-    let stderr: Vec<u8> = kept.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
+    let stderr: Vec<u8> = said.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
     let stderr = String::from_utf8_lossy(&stderr).into_owned();
     // An rlimit is counted by nobody, but Python complains of it.
-    let memory = exited.exceeded.memory || (by_rlimit && stderr.contains("MemoryError"));
+    let memory = exited.exceeded.memory
+        || (kept.sandbox.as_ref().is_some_and(Sandbox::limits_memory_by_rlimit) && stderr.contains("MemoryError"));
     let exit = Exit {
         code: exited.code,
         signal: exited.signal,
@@ -169,6 +189,21 @@ async fn follow(
         load_cpu_ns: 0,
     };
     End { exit, exceeded: Exceeded { memory, ..exited.exceeded } }
+}
+
+/// Passes lines on, and returns the keeper's last word.
+async fn read(stdout: ChildStdout, lines: mpsc::Sender<String>) -> Exited {
+    let mut exited = Exited::default();
+    let mut stdout = BufReader::new(stdout);
+    while let Some(line) = next_line(&mut stdout).await {
+        match serde_json::from_str(&line) {
+            Ok(report) => exited = report,
+            Err(_) if line.is_empty() => {}
+            // Fails where nobody listens any more: the process is being stopped.
+            Err(_) => drop(lines.send(line).await),
+        }
+    }
+    exited
 }
 
 /// The next line, or as much of it as is taken; `None` at the end.

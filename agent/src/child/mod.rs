@@ -10,12 +10,16 @@
 //!   or was killed, it ends everything below it, and then reports how the process ended and what it used.
 //! - **exec** ([`exec`]) is this binary once more; it sets what has to be set from inside (a death signal should the keeper
 //!   be killed, CPU affinity, [`crate::confinement`]) and becomes the process. No code runs between fork and exec, hence no `unsafe`.
+//! - The **journal** ([`Journal`]) is for when agent and keepers are killed together: the next agent ends what is left.
 
 pub mod exec;
 mod handle;
+mod journal;
 pub mod keeper;
+mod remains;
 
 pub use handle::{Child, End, SpawnError};
+pub use journal::Journal;
 
 use std::path::PathBuf;
 

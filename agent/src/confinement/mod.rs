@@ -23,6 +23,7 @@ mod syscalls;
 pub use account::Account;
 pub(crate) use files::interpreter_of;
 pub use files::{Files, Ports};
+pub(crate) use group::sweep;
 pub use group::{Control, Group, Parent, settle};
 pub use held::Exceeded;
 pub(crate) use held::Held;
@@ -87,7 +88,7 @@ struct Tried {
 pub struct Confinement {
     found: Arc<Found>,
     limits: Limits,
-    held: Held,
+    held: Arc<Held>,
     on: bool,
 }
 
@@ -111,14 +112,14 @@ impl Confinement {
     }
 
     fn of(found: Found) -> Self {
-        Self { found: Arc::new(found), limits: Limits::default(), held: Held::default(), on: false }
+        Self { found: Arc::new(found), limits: Limits::default(), held: Arc::default(), on: false }
     }
 
     /// The same for what the host's administrator allows at this moment: of each amount, the smaller.
     #[must_use]
     pub fn within(&self, rules: &crate::limits::Limits) -> Self {
         let (limits, held) = held::within(&self.limits, rules);
-        Self { found: self.found.clone(), limits, held, on: self.on }
+        Self { found: self.found.clone(), limits, held: Arc::new(held), on: self.on }
     }
 
     /// Who says how much a role may use.
@@ -130,7 +131,7 @@ impl Confinement {
     /// an earlier agent may have left in its control groups.
     pub fn start(state: &Path) -> Self {
         let confinement = Self::find(state);
-        group::sweep(&confinement.found.parents);
+        sweep(&confinement.found.parents);
         if confinement.found.account.is_some()
             && let Err(error) = account::open_up(state)
         {
@@ -195,7 +196,7 @@ fn ask(state: &Path) -> io::Result<Found> {
     let found: Found = serde_json::from_slice(&output.stdout)
         .map_err(|_| io::Error::other(format!("{COMMAND} ended with {} and no answer", output.status)))?;
     // It could not leave the groups it tried.
-    group::sweep(&found.parents);
+    sweep(&found.parents);
     Ok(found)
 }
 

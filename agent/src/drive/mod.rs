@@ -61,7 +61,8 @@ pub async fn drive(
     events: mpsc::Sender<Event>,
 ) -> Exit {
     let pinned = place(Role::Drive, order.placement);
-    let mut child = match Child::spawn(&environment.driver(pinned.cpus.clone(), recording::bytes(&order.workload))) {
+    let launch = environment.driver(pinned.cpus.clone(), recording::bytes(&order.workload));
+    let mut child = match Child::spawn(&launch, environment.journal()) {
         Ok(child) => child,
         Err(error) => {
             fail(&events, order.cell, ("start driver", error.to_string()), None).await;

@@ -22,6 +22,7 @@ use tracing::Instrument;
 
 use consent::{Armed, Words};
 
+use crate::child::Journal;
 use crate::clock;
 use crate::confinement::Confinement;
 use crate::drive::{self, Drive};
@@ -67,6 +68,8 @@ pub(crate) struct Terms {
     pub(crate) identity: Identity,
     /// What servers and drivers are kept from.
     pub(crate) confinement: Confinement,
+    /// Where processes are written down.
+    pub(crate) journal: Journal,
 }
 
 /// Follows the controller's commands until it closes the stream, the stream breaks or `stop`; then every process that the
@@ -218,7 +221,8 @@ impl Run<'_> {
     }
 
     fn prepare(&mut self, stacks: Vec<Stack>) {
-        let (state, confinement) = (self.terms.state.clone(), self.terms.confinement.clone());
+        let Terms { state, confinement, journal, .. } = &self.terms;
+        let (state, confinement, journal) = (state.clone(), confinement.clone(), journal.clone());
         let events = self.events.clone();
         let span = tracing::info_span!(target: "rpycbench", "prepare");
         let preparing = async move {
@@ -226,7 +230,7 @@ impl Run<'_> {
                 // A step that finds the queue full is not shown; the next one is.
                 drop(events.try_send(Event::Preparing { what, done, total }));
             };
-            Ended::Prepared(Environment::prepare(&state, &stacks, confinement, progress).await)
+            Ended::Prepared(Environment::prepare(&state, &stacks, confinement, journal, progress).await)
         };
         self.tasks.spawn(preparing.instrument(span));
     }

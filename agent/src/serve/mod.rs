@@ -46,21 +46,21 @@ pub async fn serve(
 ) -> Exit {
     let pinned = place(Role::Serve, order.placement);
     let began = Instant::now();
-    let mut child =
-        match Child::spawn(&environment.server(pinned.cpus.clone(), order.server.port.map_or(0, Into::into))) {
-            Ok(child) => child,
-            Err(error) => {
-                let failure = Failure {
-                    cell: Some(order.cell),
-                    phase: "start server".to_owned(),
-                    reason: error.to_string(),
-                    exit: None,
-                };
-                // Nobody listens only when the run is over.
-                drop(events.send(Event::Failed(failure)).await);
-                return Exit::default();
-            }
-        };
+    let launch = environment.server(pinned.cpus.clone(), order.server.port.map_or(0, Into::into));
+    let mut child = match Child::spawn(&launch, environment.journal()) {
+        Ok(child) => child,
+        Err(error) => {
+            let failure = Failure {
+                cell: Some(order.cell),
+                phase: "start server".to_owned(),
+                reason: error.to_string(),
+                exit: None,
+            };
+            // Nobody listens only when the run is over.
+            drop(events.send(Event::Failed(failure)).await);
+            return Exit::default();
+        }
+    };
     let starting = tokio::time::timeout(START_LIMIT, start(&mut child, &order));
     let failure = match stop.run_until_cancelled(starting).await {
         None => None,

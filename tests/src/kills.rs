@@ -11,6 +11,7 @@ use rpycbench_process::precise::Signal;
 
 use crate::Sandbox;
 use crate::installed::Installed;
+use crate::patience::eventually;
 use crate::processes::Living;
 use crate::sandbox::plan;
 
@@ -166,6 +167,17 @@ impl Host {
     pub fn runs(&self, workload: &str, instead_of: &str) {
         let outcome = self.sandbox.run(&self.plan.replace(instead_of, workload), &["--quiet"]);
         assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    }
+
+    /// Waits until no run has the agent: one whose controller was killed has it for its lease.
+    ///
+    /// # Panics
+    /// When it never is.
+    pub fn until_free(&self) {
+        eventually("the agent is free", || {
+            let described = self.sandbox.call(&["agents", "describe", "hurin"]);
+            if described.stdout.contains("  free\n") { Ok(()) } else { Err(described) }
+        });
     }
 
     /// Begins a run of its plan.

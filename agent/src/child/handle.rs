@@ -14,8 +14,8 @@ use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::journal::{self, Entry, Journal};
-use super::{Exited, Launch, keeper, remains};
+use super::journal::{Entry, Journal};
+use super::{Exited, Launch, keeper, mark, remains};
 use crate::confinement::{self, Exceeded, Sandbox};
 
 /// How much of stderr is kept: the end tells why a process died.
@@ -65,7 +65,7 @@ impl Child {
         let mark = journal.mark();
         let mut keeper = Command::new(std::env::current_exe().map_err(failed)?)
             .args([keeper::COMMAND, &launch_json])
-            .env(journal::VARIABLE, &mark)
+            .env(mark::VARIABLE, mark::path_with(std::env::var_os(mark::VARIABLE), &mark))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

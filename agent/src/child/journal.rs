@@ -6,8 +6,8 @@
 //! STATE/kept/MARKER/PID-STARTED   a keeper that runs
 //! ```
 //!
-//! The folder is the intent: it is there before anything is started, and everything that is started has the marker among its
-//! environment variables, with a number for each child, which whatever it forks inherits. The keepers' numbers only add to that. Nothing is synced to
+//! The folder is the intent: it is there before anything is started, and everything that is started has the marker in its
+//! environment ([`super::mark`]), with a number for each child, which whatever it forks inherits. The keepers' numbers only add to that. Nothing is synced to
 //! the disk: what was written outlives an agent that is killed, no process outlives a host that crashes, and a disk that
 //! syncs would disturb what is measured.
 
@@ -25,8 +25,6 @@ use rpycbench_process::precise::Seen;
 
 use super::remains;
 
-/// The variable that has the marker.
-pub(super) const VARIABLE: &str = "RPYCBENCH_KEPT";
 /// In the state folder.
 const FOLDER: &str = "kept";
 const LOCK: &str = "lock";
@@ -78,7 +76,7 @@ impl Journal {
         Ok(Self(Arc::new(Open { folder, marker, children: AtomicU64::new(0), _lock: lock })))
     }
 
-    /// What the next child and all it starts has in [`VARIABLE`]: `MARKER.NUMBER`.
+    /// The mark of the next child: `MARKER.NUMBER`.
     pub(super) fn mark(&self) -> String {
         format!("{}.{}", self.0.marker, self.0.children.fetch_add(1, Ordering::Relaxed))
     }
@@ -151,13 +149,14 @@ fn boot() -> io::Result<String> {
 mod tests {
     use std::process::{Child, Command, Stdio};
 
+    use super::super::mark;
     use super::*;
 
     fn living(marker: Option<&str>) -> Child {
         let mut command = Command::new("cat");
         command.stdin(Stdio::piped()).stdout(Stdio::null());
         if let Some(marker) = marker {
-            command.env(VARIABLE, marker);
+            command.env(mark::VARIABLE, mark::path_with(std::env::var_os(mark::VARIABLE), marker));
         }
         command.spawn().expect("cat starts")
     }

@@ -16,6 +16,7 @@ pub mod exec;
 mod handle;
 mod journal;
 pub mod keeper;
+mod mark;
 mod remains;
 
 pub use handle::{Child, End, SpawnError};

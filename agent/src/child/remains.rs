@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use procfs::process::Process;
 use rpycbench_process::precise::{Seen, Signal, signal};
 
-use super::journal::VARIABLE;
+use super::mark;
 
 /// Far longer than killing takes, unless somebody forks faster than this looks; then the next agent goes on.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -60,11 +60,6 @@ fn is_stale(entry: &Seen) -> bool {
     now.is_some_and(|now| now != *entry)
 }
 
-fn has(value: &OsStr, marker: &str) -> bool {
-    let rest = value.to_str().and_then(|value| value.strip_prefix(marker));
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-}
-
 /// A process at one look.
 struct Look {
     process: Process,
@@ -97,19 +92,11 @@ fn look(process: Process, marker: &str, listed: &[Seen]) -> Option<Look> {
     let stat = process.stat().ok().filter(|stat| !matches!(stat.state, 'Z' | 'X'))?;
     let named = listed.contains(&Seen { pid: stat.pid, started: stat.starttime });
     // What cannot be read belongs to another user.
-    let marked = || process.environ().is_ok_and(|all| all.get(OsStr::new(VARIABLE)).is_some_and(|it| has(it, marker)));
+    let marked = || {
+        let variables = process.environ().unwrap_or_default();
+        let found = variables.get(OsStr::new(mark::VARIABLE)).and_then(|path| mark::in_path(path));
+        found.is_some_and(|found| mark::is_of(found, marker))
+    };
     let theirs = named || marked();
     Some(Look { parent: stat.ppid, theirs, process })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mark_belongs_to_its_agent_and_its_child_and_to_no_other() {
-        let value = OsStr::new("cafe.3");
-        assert!(has(value, "cafe") && has(value, "cafe.3"));
-        assert!(!has(value, "caf") && !has(value, "cafe.30") && !has(OsStr::new("cafe.30"), "cafe.3"));
-    }
 }

@@ -32,7 +32,7 @@ fn try_all(state: &Path, limits: &Limits) -> Found {
     // Asked before it becomes impossible.
     let interpreter = interpreter();
     let mut found = Found::default();
-    found.measures.push(Tried::done(name::ENVIRONMENT, "three variables, PATH, LANG and one to find it by"));
+    found.measures.push(Tried::done(name::ENVIRONMENT, "two variables, PATH and LANG"));
     let refused = try_groups(&mut found, limits);
     let elsewhere = counted_elsewhere(&found.parents);
     let rlimits = limits.apply(elsewhere, false);

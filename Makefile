@@ -1,6 +1,6 @@
 # `make` lists what there is. README explains `run` and `test`.
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-sim check bench lab install uninstall deb sbom proto lock fmt clean
+.PHONY: help run build test test-sim test-faults check bench lab install uninstall deb sbom proto lock fmt clean
 
 PLAN ?= deploy/plans/localhost.toml
 TOOLS := target/tools
@@ -10,7 +10,7 @@ PREFIX ?= /usr/local
 UNITS := $(PREFIX)/lib/systemd/system
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## build, run $(PLAN) on this host, and say where the report is
 	target/release/rpycbench-controller run $(PLAN)
@@ -25,6 +25,10 @@ test: $(TOOLS)/python.made ## the whole test suite
 
 test-sim: ## the simulation with 10,000 seeds; SIM_SEED=n tries that one
 	SIM_SEEDS=10000 cargo test --workspace --test sim -- --nocapture
+
+test-faults: ## faults put in at random moments, 20 times each
+	cargo build --workspace --bins
+	RPYCBENCH_FAULT_ROUNDS=20 cargo test --workspace --test faults
 
 check: $(TOOLS)/python.made $(TOOLS)/bin/cargo-deny ## format, lints, licences, generated code, Python lint and types
 	cargo fmt --all --check

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use rpycbench_certs::Holder;
+use rpycbench_proto::message::CellId;
 use tonic::Request;
 
 /// The other end of a connection.
@@ -35,4 +36,11 @@ impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.address)
     }
+}
+
+/// What a reason ends with where the kernel has held a role to a limit of this host.
+pub(crate) fn denied(cell: CellId, why: Option<String>) -> String {
+    let Some(denial) = why else { return String::new() };
+    tracing::warn!(target: "audit", cell, %denial, "denied");
+    format!(": {denial}")
 }

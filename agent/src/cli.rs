@@ -16,7 +16,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
 use crate::accept::{Doors, Services};
-use crate::child::{exec, keeper};
+use crate::child::{Journal, exec, keeper};
 use crate::confinement::Confinement;
 use crate::enrolment::EnrolmentService;
 use crate::limits::{LimitsError, LimitsSource};
@@ -185,6 +185,8 @@ async fn child(state: PathBuf, otlp: Option<String>, confinement: Mode) -> Resul
     let ChildOrder { identity } =
         serde_json::from_str(&order).map_err(|error| format!("bad first line on stdin: {error}"))?;
 
+    // What an earlier agent has left ends before its control groups can.
+    let journal = Journal::open(&state)?;
     let confinement = confinement.start(&state);
     spool::sweep(&state, SystemTime::now());
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -203,6 +205,7 @@ async fn child(state: PathBuf, otlp: Option<String>, confinement: Mode) -> Resul
         Credentials::Given(identity),
         LimitsSource::OwnUser,
         confinement,
+        journal,
         shutdown.drain.clone(),
     );
     accept::serve(listener, doors, Services { agent, renewal: None, enrolment: None }, shutdown.drain).await?;
@@ -225,6 +228,8 @@ async fn serve(
     let shutdown = Shutdown::on_signals()?;
     let folder = state_folder(state)?;
     let state = Arc::new(AgentState::open(&folder)?);
+    // As above.
+    let journal = Journal::open(&folder)?;
     let confinement = confinement.start(&folder);
     spool::sweep(&folder, SystemTime::now());
     let listener = TcpListener::bind(listen)
@@ -245,7 +250,14 @@ async fn serve(
     };
     say(&format!("rpycbench-agent listens on {}, {enrolled}", listener.local_addr()?))?;
     let services = Services {
-        agent: AgentService::new(folder, Credentials::Kept(state.clone()), limits, confinement, shutdown.drain.clone()),
+        agent: AgentService::new(
+            folder,
+            Credentials::Kept(state.clone()),
+            limits,
+            confinement,
+            journal,
+            shutdown.drain.clone(),
+        ),
         renewal: Some(RenewalService::new(state.clone(), doors.clone())),
         enrolment: Some(EnrolmentService::new(state, doors.clone())),
     };

@@ -19,6 +19,7 @@ use tonic::{Request, Response, Status, Streaming};
 use tracing::Instrument;
 
 use crate::audit::Peer;
+use crate::child::Journal;
 use crate::confinement::Confinement;
 use crate::conversation::{Conversation, RunEnd};
 use crate::holder::{Hold, Holder, Key};
@@ -61,6 +62,7 @@ pub struct AgentService {
     credentials: Credentials,
     limits: Arc<LimitsSource>,
     confinement: Confinement,
+    journal: Journal,
     facts: Arc<HostFacts>,
     stop: CancellationToken,
     holder: Holder,
@@ -73,15 +75,28 @@ impl AgentService {
         credentials: Credentials,
         limits: LimitsSource,
         confinement: Confinement,
+        journal: Journal,
         stop: CancellationToken,
     ) -> Self {
-        let facts = Arc::new(HostFacts { confinement: confinement.facts(), ..host::facts() });
-        Self { state, credentials, limits: Arc::new(limits), confinement, facts, stop, holder: Holder::default() }
+        let facts = Arc::new(host::facts());
+        let (limits, holder) = (Arc::new(limits), Holder::default());
+        Self { state, credentials, limits, confinement, journal, facts, stop, holder }
+    }
+
+    /// Facts about this host, with what its administrator allows at this moment.
+    fn facts(&self) -> HostFacts {
+        let confinement = match self.limits.read() {
+            Ok(limits) => self.confinement.within(&limits).facts(),
+            // No run begins then, which says why.
+            Err(_) => self.confinement.facts(),
+        };
+        HostFacts { confinement, ..HostFacts::clone(&self.facts) }
     }
 
     /// Takes the agent for a run, with what that may do.
     fn admit(&self, peer: &Peer, key: Key, conversation: Conversation) -> Result<(Hold, Terms), Status> {
         let limits = self.limits.read().map_err(|error| Status::failed_precondition(error.to_string()))?;
+        let confinement = self.confinement.within(&limits);
         let identity = self.credentials.identity()?;
         let agent = identity.holder().map_err(|fault| Status::failed_precondition(fault.to_string()))?.name;
         let run_id = key.run_id.clone();
@@ -93,9 +108,10 @@ impl AgentService {
             Terms {
                 run_id,
                 state: self.state.clone(),
-                confinement: self.confinement.within(&limits),
                 limits: Arc::new(limits),
                 identity,
+                confinement,
+                journal: self.journal.clone(),
                 spool: Spool::of_host(&self.state),
                 agent,
             },
@@ -131,7 +147,7 @@ impl pb::agent_server::Agent for AgentService {
         Ok(Response::new(pb::HelloReply {
             protocol: PROTOCOL,
             build: env!("CARGO_PKG_VERSION").to_owned(),
-            host: Some(HostFacts::clone(&self.facts).into()),
+            host: Some(self.facts().into()),
             certificate: self.certificate().map(Into::into),
             busy_with: self.holder.by().map(|by| by.to_string()).unwrap_or_default(),
             unix_ns: Timestamp::now().as_nanosecond().try_into().unwrap_or(i64::MAX),

@@ -2,6 +2,7 @@
 
 pub mod home;
 pub mod metrics;
+pub mod precise;
 pub mod propagate;
 pub mod shutdown;
 pub mod telemetry;

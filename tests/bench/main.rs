@@ -10,6 +10,7 @@ mod confinement;
 mod disturbance;
 mod driver;
 mod fleet;
+mod kills;
 mod large_report;
 mod orchestration;
 mod resumed;
@@ -35,12 +36,15 @@ struct Arguments {
     #[arg(long)]
     python: PathBuf,
     /// Only the parts whose name contains this: report, sample, script, fleet, otlp, confinement, controller, LAN,
-    /// orchestration, resumed.
+    /// orchestration, resumed, kills.
     #[arg(long, default_value = "")]
     only: String,
     /// Blocks of the run whose controller is killed again and again: 4,000 samples each.
     #[arg(long, default_value_t = 10)]
     resumed_blocks: u32,
+    /// Rounds of the part "kills": each kills parts of a run at a random moment.
+    #[arg(long, default_value_t = 200)]
+    kills: u32,
 }
 
 /// A part of the table and how to measure it.
@@ -54,9 +58,9 @@ impl Figure {
 }
 
 fn main() {
-    let Arguments { python, only, resumed_blocks } = Arguments::parse();
+    let Arguments { python, only, resumed_blocks, kills } = Arguments::parse();
     let python = std::path::absolute(python).expect("a path");
-    let parts: [Part<'_>; 11] = [
+    let parts: [Part<'_>; 12] = [
         // First, while no other child's memory can be taken for its own.
         ("report of 10 million samples", Box::new(|| large_report::measure().into())),
         ("sample cost in the driver", Box::new(|| vec![driver::sample_cost(&python)])),
@@ -69,6 +73,7 @@ fn main() {
         ("LAN with 2 ms added", Box::new(added_latency::measure)),
         ("orchestration of localhost.toml", Box::new(|| vec![orchestration::measure()])),
         ("resumed after every five seconds", Box::new(|| vec![resumed::measure(resumed_blocks)])),
+        ("kills at random moments", Box::new(move || kills::measure(kills))),
     ];
     let say = |text: &str| {
         // A reader that went away has seen enough.

@@ -10,6 +10,7 @@ use rpycbench_proto::PROTOCOL;
 use rpycbench_proto::message::Open;
 use rpycbench_tests::agent::channel;
 use rpycbench_tests::forge::Forge;
+use rpycbench_tests::hostile::{Possible, Who};
 use rpycbench_tests::installed::Installed;
 use rpycbench_tests::sandbox::binaries;
 use rpycbench_tests::spoken::Spoken;
@@ -160,6 +161,58 @@ fn load_that_is_faster_than_allowed_is_ended() {
     let outcome = limited.run("rpyc-threaded", "kind = \"closed\"\nrequests = 1000000");
     assert_eq!(outcome.code, Some(4), "{outcome:?}");
     assert!(outcome.stderr.contains("denied by max_rate = \"10/h\" in "), "{outcome:?}");
+}
+
+/// Whether the agent's control groups count that; the other way of counting is not what these tests are about.
+fn counted(limited: &Limited, measure: &str) -> bool {
+    let (in_force, detail) = Possible::ask(Who::Own, limited.agent.state()).of(measure);
+    let counted = in_force && detail.starts_with("control group");
+    if !counted {
+        println!("skipped: {measure} is not counted by a control group here: {detail}");
+    }
+    counted
+}
+
+/// Both roles at the default limits, which the file allows again.
+fn runs_again(limited: &Limited) {
+    fs::write(&limited.file, "max_clients = 2").expect("limits can be written");
+    let outcome = limited.run("rpyc-threaded", "kind = \"closed\"\nrequests = 5");
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+}
+
+#[test]
+fn s10_a_role_that_wants_more_memory_than_allowed_is_ended_and_told_the_rule_and_the_next_run_is_normal() {
+    let limited = Limited::to("max_memory = \"4MiB\"\n");
+    if !counted(&limited, "memory") {
+        return;
+    }
+    let outcome = limited.run("rpyc-threaded", "kind = \"closed\"\nrequests = 5");
+    assert_eq!(outcome.code, Some(4), "{outcome:?}");
+    let rule = format!("max_memory = \"4MiB\" in {}", limited.file.display());
+    let denial = format!("denied by {rule}: its processes together asked for more memory");
+    let reason = limited.cell()["reason"].to_string().replace("\\\"", "\"");
+    assert!(reason.contains(&denial) && reason.contains("ended by signal 9"), "{reason}");
+    assert!(limited.agent.log().contains(&denial), "{}", limited.agent.log());
+    let measures = limited.sandbox.json("run.json")["hosts"]["hurin"]["confinement_measures"].to_string();
+    assert!(measures.replace("\\\"", "\"").contains(&format!("4 MiB by {rule}")), "{measures}");
+    let left: Vec<_> = limited.sandbox.processes();
+    assert!(left.iter().all(|it| it.pid.cast_unsigned() == limited.agent.pid()), "only the agent is left: {left:?}");
+    runs_again(&limited);
+}
+
+#[test]
+fn s10_a_server_that_wants_more_processes_than_allowed_fails_its_cell_with_the_rule_and_the_next_run_is_normal() {
+    let limited = Limited::to("max_processes = 4\n");
+    if !counted(&limited, "processes") {
+        return;
+    }
+    let many = "kind = \"closed\"\nclients = 8\nrequests = 5\nclient_model = \"threads\"";
+    let outcome = limited.run("rpyc-forking", many);
+    assert_eq!(outcome.code, Some(4), "{outcome:?}");
+    let denial = format!("denied by max_processes = 4 in {}", limited.file.display());
+    let reason = limited.cell()["reason"].to_string();
+    assert!(reason.contains(&denial), "{reason}");
+    runs_again(&limited);
 }
 
 #[test]

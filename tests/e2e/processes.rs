@@ -5,6 +5,7 @@ use std::process::{Child, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rpycbench_process::precise;
 use rpycbench_tests::Sandbox;
 use rpycbench_tests::patience::eventually;
 use rpycbench_tests::processes::Living;
@@ -59,11 +60,11 @@ impl Going {
     }
 }
 
-fn signal(processes: &[Living], signal: Signal) {
+fn signal(processes: &[Living], signal: precise::Signal) {
     assert!(!processes.is_empty(), "nobody to signal");
     for process in processes {
         // It may be gone already, with one that was before it in the list.
-        let _ = kill(Pid::from_raw(process.pid), signal);
+        process.signal(signal);
     }
 }
 
@@ -110,14 +111,14 @@ fn a_controller_that_is_killed_leaves_nobody() {
 #[test]
 fn an_agent_that_is_killed_leaves_nobody_and_the_controller_says_so() {
     let going = Going::start("rpyc-forking");
-    signal(&going.of("rpycbench-agent child"), Signal::SIGKILL);
+    signal(&going.of("rpycbench-agent child"), precise::Signal::KILL);
     assert_eq!(going.nobody_is_left().1, Some(4));
 }
 
 #[test]
 fn keepers_that_are_killed_leave_nobody() {
     let going = Going::start("rpyc-forking");
-    signal(&going.of("rpycbench-agent __keep"), Signal::SIGKILL);
+    signal(&going.of("rpycbench-agent __keep"), precise::Signal::KILL);
     assert_eq!(going.nobody_is_left().1, Some(4));
 }
 
@@ -126,14 +127,14 @@ fn every_binary_killed_at_once_leaves_nobody() {
     let going = Going::start("rpyc-forking");
     let agents = going.of("rpycbench-agent");
     kill(going.controller(), Signal::SIGKILL).expect("the controller lives");
-    signal(&agents, Signal::SIGKILL);
+    signal(&agents, precise::Signal::KILL);
     going.nobody_is_left();
 }
 
 #[test]
 fn a_server_that_dies_fails_its_cell_with_its_signal() {
     let going = Going::start("rpyc-threaded");
-    signal(&going.of("bin/python -s -m rpycbench_workers.serve"), Signal::SIGSEGV);
+    signal(&going.of("bin/python -s -m rpycbench_workers.serve"), precise::Signal::SEGV);
     let Going { sandbox, mut controller } = going;
     let status = eventually("the controller ends", || match controller.try_wait() {
         Ok(Some(status)) => Ok(status),

@@ -8,3 +8,4 @@
 )]
 
 mod cuts;
+mod kills;

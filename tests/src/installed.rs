@@ -1,6 +1,6 @@
 //! An agent as it is installed on a host: it waits for a controller, and for a code.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -20,6 +20,7 @@ use crate::sandbox::binaries;
 pub struct Installed {
     child: Child,
     state: PathBuf,
+    args: Vec<String>,
     /// The host's own, for every program on it.
     environment: Vec<(&'static str, String)>,
     /// Where it listens.
@@ -92,20 +93,21 @@ impl Installed {
             let text = serde_json::to_vec(identity).expect("JSON");
             std::fs::write(state.join("identity.json"), text).expect("the identity can be written");
         }
-        let mut child = Command::new(binaries().join("rpycbench-agent"))
-            .args(["serve", "--listen", &format!("{address}:0"), "--state"])
-            .arg(&state)
-            .envs(environment.iter().cloned())
-            .args(args)
-            .stdout(Stdio::piped())
-            .stderr(File::create(state.join("log")).expect("a log"))
-            .spawn()
-            .expect("the agent starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().expect("a pipe")).read_line(&mut line).expect("the agent says something");
+        let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+        let (child, line) = serve(&format!("{address}:0"), &state, &args, &environment);
         let address =
             line.split_whitespace().find(|word| word.starts_with(address)).unwrap_or_else(|| panic!("{line:?}"));
-        Self { address: address.trim_end_matches(',').to_owned(), child, state, environment }
+        Self { address: address.trim_end_matches(',').to_owned(), child, state, args, environment }
+    }
+
+    /// Starts it anew where it was, as its administrator or systemd would, after it has ended or was killed.
+    ///
+    /// # Panics
+    /// When it does not listen.
+    pub fn start_again(&mut self) {
+        drop(self.child.kill());
+        self.child.wait().expect("it ends");
+        self.child = serve(&self.address, &self.state, &self.args, &self.environment).0;
     }
 
     /// A new code, as its administrator gets it.
@@ -186,6 +188,23 @@ impl Installed {
         code["expires_unix_s"] = (expires - 600).into();
         std::fs::write(&path, code.to_string()).expect("the code can be written");
     }
+}
+
+/// Starts the program, and returns what it says once it listens.
+fn serve(listen: &str, state: &Path, args: &[String], environment: &[(&'static str, String)]) -> (Child, String) {
+    let log = OpenOptions::new().create(true).append(true).open(state.join("log")).expect("a log");
+    let mut child = Command::new(binaries().join("rpycbench-agent"))
+        .args(["serve", "--listen", listen, "--state"])
+        .arg(state)
+        .envs(environment.iter().cloned())
+        .args(args)
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .expect("the agent starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().expect("a pipe")).read_line(&mut line).expect("the agent says something");
+    (child, line)
 }
 
 impl Drop for Installed {

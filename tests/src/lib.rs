@@ -8,6 +8,7 @@ pub mod collector;
 pub mod forge;
 pub mod hostile;
 pub mod installed;
+pub mod kills;
 pub mod lan;
 pub mod patience;
 pub mod processes;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use procfs::process::Process;
+use rpycbench_process::precise::{self, Seen, Signal};
 
 /// A living process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +12,20 @@ pub struct Living {
     pub pid: i32,
     /// Its command line.
     pub command: String,
+    /// When it was started, which tells it from a later process of its number.
+    started: u64,
+}
+
+impl Living {
+    /// Sends it a signal; false where it has ended.
+    ///
+    /// # Panics
+    /// When that is not allowed.
+    pub fn signal(&self, signal: Signal) -> bool {
+        let process = Process::new(self.pid).ok();
+        let same = process.filter(|it| Seen::of(it).is_some_and(|seen| seen.started == self.started));
+        same.is_some_and(|process| precise::signal(&process, signal).expect("processes of a test can be signalled"))
+    }
 }
 
 /// Living processes whose command line mentions `path`. Every process of a run does: its binaries, keepers and Python
@@ -26,5 +41,5 @@ pub fn mentioning(path: &Path) -> Vec<Living> {
 
 fn look(process: &Process) -> Option<Living> {
     let stat = process.stat().ok().filter(|stat| stat.state != 'Z')?;
-    Some(Living { pid: stat.pid, command: process.cmdline().ok()?.join(" ") })
+    Some(Living { pid: stat.pid, command: process.cmdline().ok()?.join(" "), started: stat.starttime })
 }

@@ -9,7 +9,7 @@ use nix::sys::prctl;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Pid, getppid};
 
-use super::Launch;
+use super::{Launch, mark};
 use crate::confinement;
 
 /// The hidden subcommand that ends up here.
@@ -46,7 +46,12 @@ pub fn exec(parent: i32, launch: &str) -> io::Result<()> {
     let mut command = Command::new(&launch.program);
     command.args(&launch.args).current_dir(&launch.folder);
     if let Some(environment) = launch.environment {
+        let own = std::env::var_os(mark::VARIABLE).unwrap_or_default();
+        let path = environment.iter().find(|(name, _)| name == mark::VARIABLE).map(|(_, path)| path.into());
         command.env_clear().envs(environment);
+        if let Some(mark) = mark::in_path(&own) {
+            command.env(mark::VARIABLE, mark::path_with(path, mark));
+        }
     }
     let error = command.exec();
     Err(io::Error::new(error.kind(), format!("cannot start {}: {error}", launch.program.display())))

@@ -14,7 +14,9 @@ use tokio::process::{ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::{Exited, Launch, keeper};
+use super::journal::{Entry, Journal};
+use super::{Exited, Launch, keeper, mark, remains};
+use crate::confinement::{self, Exceeded, Sandbox};
 
 /// How much of stderr is kept: the end tells why a process died.
 const STDERR_KEPT: usize = 64 * 1024;
@@ -22,8 +24,8 @@ const STDERR_KEPT: usize = 64 * 1024;
 const LINES_QUEUE: usize = 1024;
 /// The longest line is a driver's last: the reasons of a thousand clients. One that never ends must not fill the memory.
 const LINE_LIMIT: u64 = 8 << 20;
-/// A keeper needs half a second for processes that do not end by themselves; one that takes this long is itself stuck.
-const KEEPER_LIMIT: Duration = Duration::from_secs(10);
+/// Pipes end with those who hold them; where somebody could not be ended, what was said so far has to do.
+const PIPE_LIMIT: Duration = Duration::from_secs(10);
 
 /// A process could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +42,16 @@ pub struct Child {
     stdin: Option<ChildStdin>,
     lines: mpsc::Receiver<String>,
     asked: Arc<AtomicBool>,
-    end: JoinHandle<Exit>,
+    end: JoinHandle<End>,
+}
+
+/// How a kept process has ended.
+#[derive(Clone, Debug, Default)]
+pub struct End {
+    /// Its last words and what it has used.
+    pub exit: Exit,
+    /// What it asked for in vain.
+    pub exceeded: Exceeded,
 }
 
 impl Child {
@@ -48,11 +59,13 @@ impl Child {
     ///
     /// # Errors
     /// When the keeper cannot be started; a program that does not exist shows in its exit.
-    pub fn spawn(launch: &Launch) -> Result<Self, SpawnError> {
+    pub fn spawn(launch: &Launch, journal: &Journal) -> Result<Self, SpawnError> {
         let failed = |source| SpawnError { program: launch.program.display().to_string(), source };
         let launch_json = serde_json::to_string(launch).map_err(|error| failed(error.into()))?;
+        let mark = journal.mark();
         let mut keeper = Command::new(std::env::current_exe().map_err(failed)?)
             .args([keeper::COMMAND, &launch_json])
+            .env(mark::VARIABLE, mark::path_with(std::env::var_os(mark::VARIABLE), &mark))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -64,7 +77,9 @@ impl Child {
         let (sender, lines) = mpsc::channel(LINES_QUEUE);
         let asked = Arc::new(AtomicBool::new(false));
         let pid = keeper.id().map(u32::cast_signed);
-        let end = tokio::spawn(follow(keeper, stdout, stderr, sender, asked.clone()));
+        let entry = pid.map(|pid| journal.enter(pid));
+        let kept = Kept { keeper, mark, _entry: entry, sandbox: launch.sandbox.clone() };
+        let end = tokio::spawn(follow(kept, stdout, stderr, sender, asked.clone()));
         Ok(Self { keeper: pid, stdin, lines, asked, end })
     }
 
@@ -100,7 +115,7 @@ impl Child {
     }
 
     /// Ends the process and everything below it, and tells how it ended.
-    pub async fn stop(mut self) -> Exit {
+    pub async fn stop(mut self) -> End {
         if !self.lines.is_closed() {
             self.asked.store(true, Ordering::Relaxed);
         }
@@ -111,48 +126,84 @@ impl Child {
     }
 }
 
+/// A keeper, and what is known of those it keeps.
+struct Kept {
+    keeper: tokio::process::Child,
+    mark: String,
+    _entry: Option<Entry>,
+    sandbox: Option<Sandbox>,
+}
+
+impl Kept {
+    /// Waits for the keeper. Where it was killed it could not do its work, and this does it.
+    async fn until_nobody_is_left(&mut self) {
+        if !self.keeper.wait().await.is_ok_and(|status| status.success()) {
+            let (mark, sandbox) = (self.mark.clone(), self.sandbox.clone());
+            let ending = tokio::task::spawn_blocking(move || {
+                remains::end(&mark, &[]);
+                if let Some(sandbox) = sandbox {
+                    confinement::sweep(&sandbox.parents);
+                }
+            });
+            // It fails only where the agent itself ends.
+            drop(ending.await);
+        }
+    }
+}
+
 /// Reads everything the keeper and its process say until both have ended.
 async fn follow(
-    mut keeper: tokio::process::Child,
+    mut kept: Kept,
     stdout: Option<ChildStdout>,
     stderr: Option<ChildStderr>,
     lines: mpsc::Sender<String>,
     asked: Arc<AtomicBool>,
-) -> Exit {
-    let kept = Arc::new(Mutex::new(VecDeque::new()));
-    let tail = stderr.map(|stderr| tokio::spawn(keep_tail(stderr, kept.clone())));
-    let mut exited = Exited::default();
-    if let Some(stdout) = stdout {
-        let mut stdout = BufReader::new(stdout);
-        while let Some(line) = next_line(&mut stdout).await {
-            match serde_json::from_str(&line) {
-                Ok(report) => exited = report,
-                Err(_) if line.is_empty() => {}
-                // Fails where nobody listens any more: the process is being stopped.
-                Err(_) => drop(lines.send(line).await),
-            }
-        }
-    }
-    drop(lines);
-    if tokio::time::timeout(KEEPER_LIMIT, keeper.wait()).await.is_err() {
-        tracing::warn!("a keeper did not end, it is killed");
-        drop(keeper.kill().await);
-    }
-    if let Some(tail) = tail {
+) -> End {
+    let said = Arc::new(Mutex::new(VecDeque::new()));
+    let tail = stderr.map(|stderr| tokio::spawn(keep_tail(stderr, said.clone())));
+    let reading = stdout.map(|stdout| tokio::spawn(read(stdout, lines)));
+    // Not after reading: where the keeper was killed, whoever it has left may hold the pipe for ever.
+    kept.until_nobody_is_left().await;
+    let exited = match reading {
         // Ends with the last process that holds the pipe, and none is left.
-        drop(tokio::time::timeout(KEEPER_LIMIT, tail).await);
+        Some(reading) => tokio::time::timeout(PIPE_LIMIT, reading).await.ok().and_then(Result::ok).unwrap_or_default(),
+        None => Exited::default(),
+    };
+    if let Some(tail) = tail {
+        // As above.
+        drop(tokio::time::timeout(PIPE_LIMIT, tail).await);
     }
-    let stderr: Vec<u8> = kept.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
-    Exit {
+    let stderr: Vec<u8> = said.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
+    let stderr = String::from_utf8_lossy(&stderr).into_owned();
+    // An rlimit is counted by nobody, but Python complains of it.
+    let memory = exited.exceeded.memory
+        || (kept.sandbox.as_ref().is_some_and(Sandbox::limits_memory_by_rlimit) && stderr.contains("MemoryError"));
+    let exit = Exit {
         code: exited.code,
         signal: exited.signal,
         asked: asked.load(Ordering::Relaxed),
-        stderr: String::from_utf8_lossy(&stderr).into_owned(),
+        stderr,
         user_cpu_ns: exited.user_cpu_ns,
         system_cpu_ns: exited.system_cpu_ns,
         peak_memory_bytes: exited.peak_memory_bytes,
         load_cpu_ns: 0,
+    };
+    End { exit, exceeded: Exceeded { memory, ..exited.exceeded } }
+}
+
+/// Passes lines on, and returns the keeper's last word.
+async fn read(stdout: ChildStdout, lines: mpsc::Sender<String>) -> Exited {
+    let mut exited = Exited::default();
+    let mut stdout = BufReader::new(stdout);
+    while let Some(line) = next_line(&mut stdout).await {
+        match serde_json::from_str(&line) {
+            Ok(report) => exited = report,
+            Err(_) if line.is_empty() => {}
+            // Fails where nobody listens any more: the process is being stopped.
+            Err(_) => drop(lines.send(line).await),
+        }
     }
+    exited
 }
 
 /// The next line, or as much of it as is taken; `None` at the end.

@@ -16,7 +16,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid};
 
 use super::{Exited, Launch, exec};
-use crate::confinement::{Group, Sandbox};
+use crate::confinement::{Exceeded, Group, Sandbox};
 
 /// The hidden subcommand that ends up here.
 pub const COMMAND: &str = "__keep";
@@ -44,12 +44,14 @@ pub fn keep(launch: &str) -> io::Result<()> {
         None => None,
     };
     let outcome = keep_in(group.as_ref(), &serde_json::to_string(&launch)?);
+    let mut exceeded = Exceeded::default();
     if let Some(group) = group {
+        exceeded = group.exceeded();
         // Nobody is in it, unless the process could not be watched to its end.
         group.kill();
         group.remove();
     }
-    report(outcome?)
+    report(outcome?, exceeded)
 }
 
 /// Starts the process and returns how it ended, once nobody below this one is left.
@@ -160,7 +162,7 @@ fn children() -> Vec<Pid> {
         .unwrap_or_default()
 }
 
-fn report(ended: Option<WaitStatus>) -> io::Result<()> {
+fn report(ended: Option<WaitStatus>, exceeded: Exceeded) -> io::Result<()> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let (code, signal) = match ended {
         Some(WaitStatus::Exited(_, code)) => (Some(code), None),
@@ -173,6 +175,7 @@ fn report(ended: Option<WaitStatus>) -> io::Result<()> {
         user_cpu_ns: nanoseconds(usage.user_time()),
         system_cpu_ns: nanoseconds(usage.system_time()),
         peak_memory_bytes: u64::try_from(usage.max_rss()).unwrap_or_default() * 1024,
+        exceeded,
     };
     let mut stdout = io::stdout().lock();
     // The process may have been stopped in the middle of a line.

@@ -10,18 +10,23 @@
 //!   or was killed, it ends everything below it, and then reports how the process ended and what it used.
 //! - **exec** ([`exec`]) is this binary once more; it sets what has to be set from inside (a death signal should the keeper
 //!   be killed, CPU affinity, [`crate::confinement`]) and becomes the process. No code runs between fork and exec, hence no `unsafe`.
+//! - The **journal** ([`Journal`]) is for when agent and keepers are killed together: the next agent ends what is left.
 
 pub mod exec;
 mod handle;
+mod journal;
 pub mod keeper;
+mod mark;
+mod remains;
 
-pub use handle::{Child, SpawnError};
+pub use handle::{Child, End, SpawnError};
+pub use journal::Journal;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::confinement::Sandbox;
+use crate::confinement::{Exceeded, Sandbox};
 
 /// What to start and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,4 +58,6 @@ pub struct Exited {
     pub system_cpu_ns: u64,
     /// The largest resident set of any one process.
     pub peak_memory_bytes: u64,
+    /// What they were denied, as far as the kernel counts it.
+    pub exceeded: Exceeded,
 }

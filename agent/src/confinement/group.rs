@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 
 use nix::unistd::getpid;
 use procfs::process::{MountInfo, Process};
+use rpycbench_process::precise::{Signal, signal};
 use serde::{Deserialize, Serialize};
 
+use super::Exceeded;
 use super::limits::Limits;
 
 /// Before a group's name, which goes on with the keeper's number and start time.
@@ -85,6 +87,20 @@ impl Group {
         }
     }
 
+    /// What those in it have asked for in vain.
+    pub(crate) fn exceeded(&self) -> Exceeded {
+        // Version 1 and 2 count in files of different names, and one of each is there at most.
+        let counted = |file: &str, event: &str| {
+            let told = self.folders.iter().filter_map(|folder| fs::read_to_string(folder.join(file)).ok());
+            told.flat_map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
+                .any(|line| line.split_once(' ').is_some_and(|(name, count)| name == event && count.trim() != "0"))
+        };
+        Exceeded {
+            memory: counted("memory.events", "oom_kill") || counted("memory.oom_control", "oom_kill"),
+            processes: counted("pids.events", "max"),
+        }
+    }
+
     /// Removes it once nobody is in it any more.
     pub(crate) fn remove(&self) {
         for folder in &self.folders {
@@ -109,7 +125,24 @@ fn kill(folder: &Path) {
     if file.exists() {
         // Fails only where the group is gone.
         drop(write(&file, "1"));
+        return;
     }
+    // Version 1 has its members ended one by one.
+    let members = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+    for process in members.lines().filter_map(|pid| Process::new(pid.parse().ok()?).ok()) {
+        // A number may have passed to another process since it was read.
+        if is_member(&process, folder)
+            && let Err(error) = signal(&process, Signal::KILL)
+        {
+            tracing::warn!(%error, pid = process.pid, "cannot end a process of a control group");
+        }
+    }
+}
+
+/// Whether a process is in the group of that folder's name, which no other has.
+fn is_member(process: &Process, folder: &Path) -> bool {
+    let groups = process.cgroups().map(|groups| groups.0).unwrap_or_default();
+    groups.iter().any(|group| Path::new(&group.pathname).file_name() == folder.file_name())
 }
 
 fn limit(folder: &Path, control: Control, limits: &Limits) -> io::Result<()> {
@@ -232,8 +265,21 @@ fn settle_in(own: &Path) -> io::Result<()> {
     write(&own.join("cgroup.subtree_control"), "+memory +pids")
 }
 
+/// Ends everyone in it, also whom a member forks meanwhile, and removes it.
+fn end(folder: &Path) {
+    let since = Instant::now();
+    while since.elapsed() < EMPTY_LIMIT {
+        kill(folder);
+        match fs::remove_dir(folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => std::thread::park_timeout(LOOK_AGAIN),
+            _ => return,
+        }
+    }
+    tracing::warn!(group = %folder.display(), "what a keeper has left does not end; the next start tries again");
+}
+
 /// Ends and removes the groups of keepers that are no more: one that was killed could not clean up.
-pub(super) fn sweep(parents: &[Parent]) {
+pub(crate) fn sweep(parents: &[Parent]) {
     for Parent { folder, .. } in parents {
         let Ok(entries) = fs::read_dir(folder) else { continue };
         for entry in entries.flatten() {
@@ -243,8 +289,7 @@ pub(super) fn sweep(parents: &[Parent]) {
                 && name_of(keeper).as_ref() != Some(&name)
             {
                 tracing::info!(group = %entry.path().display(), "a keeper was killed: what it left is removed");
-                kill(&entry.path());
-                Group { folders: vec![entry.path()] }.remove();
+                end(&entry.path());
             }
         }
     }

@@ -14,6 +14,7 @@
 mod account;
 mod files;
 mod group;
+mod held;
 mod level;
 mod limits;
 mod probe;
@@ -22,7 +23,10 @@ mod syscalls;
 pub use account::Account;
 pub(crate) use files::interpreter_of;
 pub use files::{Files, Ports};
+pub(crate) use group::sweep;
 pub use group::{Control, Group, Parent, settle};
+pub use held::Exceeded;
+pub(crate) use held::Held;
 pub use limits::Limits;
 pub use probe::{COMMAND, probe};
 
@@ -35,7 +39,6 @@ use rpycbench_proto::message::{ConfinementFacts, Measure};
 use rustix::thread::set_no_new_privs;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::Amount;
 use limits::CountedElsewhere;
 
 /// How one process is confined.
@@ -53,6 +56,13 @@ pub struct Sandbox {
     pub files: Option<Files>,
     /// Whether system calls are denied.
     pub syscalls: bool,
+}
+
+impl Sandbox {
+    /// Whether no control group counts its memory.
+    pub(crate) fn limits_memory_by_rlimit(&self) -> bool {
+        !counted_elsewhere(&self.parents).memory
+    }
 }
 
 /// What is possible on this host.
@@ -78,6 +88,7 @@ struct Tried {
 pub struct Confinement {
     found: Arc<Found>,
     limits: Limits,
+    held: Arc<Held>,
     on: bool,
 }
 
@@ -91,20 +102,36 @@ impl Confinement {
                 ..Found::default()
             },
         };
-        Self { on: !found.nothing(), found: Arc::new(found), limits: Limits::default() }
+        Self { on: !found.nothing(), ..Self::of(found) }
     }
 
     /// Confines nothing.
     pub fn off() -> Self {
         let measures = vec![Tried::not("all", "the agent was started with --confinement off".to_owned())];
-        Self { found: Arc::new(Found { measures, ..Found::default() }), limits: Limits::default(), on: false }
+        Self::of(Found { measures, ..Found::default() })
+    }
+
+    fn of(found: Found) -> Self {
+        Self { found: Arc::new(found), limits: Limits::default(), held: Arc::default(), on: false }
+    }
+
+    /// The same for what the host's administrator allows at this moment: of each amount, the smaller.
+    #[must_use]
+    pub fn within(&self, rules: &crate::limits::Limits) -> Self {
+        let (limits, held) = held::within(&self.limits, rules);
+        Self { found: self.found.clone(), limits, held: Arc::new(held), on: self.on }
+    }
+
+    /// Who says how much a role may use.
+    pub(crate) fn held(&self) -> &Held {
+        &self.held
     }
 
     /// [`Confinement::find`] for an agent that starts: makes the way to its state passable for the roles' user, and ends what
     /// an earlier agent may have left in its control groups.
     pub fn start(state: &Path) -> Self {
         let confinement = Self::find(state);
-        group::sweep(&confinement.found.parents);
+        sweep(&confinement.found.parents);
         if confinement.found.account.is_some()
             && let Err(error) = account::open_up(state)
         {
@@ -113,23 +140,12 @@ impl Confinement {
         confinement
     }
 
-    /// This, with no more for a role than its host's administrator allows.
-    pub(crate) fn within(&self, allowed: &crate::limits::Limits) -> Self {
-        let least = |own: u64, allowed: Amount<u64>| allowed.at_most().map_or(own, |most| own.min(most));
-        let limits = Limits {
-            memory_bytes: least(self.limits.memory_bytes, allowed.max_memory.value),
-            processes: least(self.limits.processes, allowed.max_processes.value),
-            ..self.limits
-        };
-        Self { limits, ..self.clone() }
-    }
-
     /// For the controller.
     pub fn facts(&self) -> ConfinementFacts {
         let measures = self.found.measures.iter().map(|Tried { name, in_force, detail }| Measure {
             name: name.clone(),
             in_force: *in_force,
-            detail: detail.clone(),
+            detail: self.held.in_words(name, *in_force, detail, &self.limits),
         });
         ConfinementFacts { level: level::of(&self.found.measures), measures: measures.collect() }
     }
@@ -180,7 +196,7 @@ fn ask(state: &Path) -> io::Result<Found> {
     let found: Found = serde_json::from_slice(&output.stdout)
         .map_err(|_| io::Error::other(format!("{COMMAND} ended with {} and no answer", output.status)))?;
     // It could not leave the groups it tried.
-    group::sweep(&found.parents);
+    sweep(&found.parents);
     Ok(found)
 }
 
@@ -215,23 +231,4 @@ pub(crate) fn enter(sandbox: &Sandbox) -> io::Result<()> {
 fn counted_elsewhere(parents: &[Parent]) -> CountedElsewhere {
     let any = |wanted: &[Control]| parents.iter().any(|parent| parent.controls.iter().any(|it| wanted.contains(it)));
     CountedElsewhere { memory: any(&[Control::MemoryV1, Control::MemoryV2]), processes: any(&[Control::Processes]) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_an_administrator_allows_narrows_a_role_and_never_widens_it() {
-        let own = Limits { memory_bytes: 2 << 30, processes: 500, ..Limits::default() };
-        let confinement = Confinement { limits: own, ..Confinement::off() };
-        let within = |text: &str| {
-            let allowed = crate::limits::Limits::parse(Path::new("limits.toml"), text, None).expect("limits");
-            let Limits { memory_bytes, processes, .. } = confinement.within(&allowed).limits;
-            (memory_bytes, processes)
-        };
-        assert_eq!(within("max_memory = \"1GiB\"\nmax_processes = 100"), (1 << 30, 100));
-        assert_eq!(within("max_memory = \"4GiB\"\nmax_processes = 1000"), (2 << 30, 500));
-        assert_eq!(within("max_memory = \"unlimited\"\nmax_processes = \"unlimited\""), (2 << 30, 500));
-    }
 }

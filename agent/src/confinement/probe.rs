@@ -42,7 +42,7 @@ fn try_all(state: &Path, limits: &Limits) -> Found {
     let capabilities = bounds.and_then(|()| account::drop_capabilities());
     found.tell(name::CAPABILITIES, capabilities.map(|()| "none".to_owned()));
     found.tell(name::PRIVILEGES, set_no_new_privs(true).map(|()| "no program can give any".to_owned()));
-    found.tell_limits(limits, elsewhere, &refused);
+    found.tell_limits(elsewhere, &refused);
     found.tell(name::RLIMITS, rlimits.map(|()| rlimits_in_words(limits)));
     match ruleset.and_then(landlock::RulesetCreated::restrict_self) {
         Ok(status) => found.tell_files(Enforced::from_status(&status)),
@@ -121,18 +121,16 @@ impl Found {
         });
     }
 
-    fn tell_limits(&mut self, limits: &Limits, elsewhere: CountedElsewhere, refused: &str) {
-        let memory = limits.memory_bytes >> 20;
+    /// How memory and processes are counted; how many there may be is for [`super::Held`] to say.
+    fn tell_limits(&mut self, elsewhere: CountedElsewhere, refused: &str) {
         self.measures.push(if elsewhere.memory {
-            Tried::done(name::MEMORY, format!("{memory} MiB, {}", versions(&self.parents)))
+            Tried::done(name::MEMORY, versions(&self.parents))
         } else {
-            let each = limits.data_bytes() >> 20;
-            Tried::not(name::MEMORY, format!("{refused}; each process alone is limited to {each} MiB (rlimit)"))
+            Tried::not(name::MEMORY, refused)
         });
-        let processes = limits.processes;
         self.measures.push(match self.account {
-            _ if elsewhere.processes => Tried::done(name::PROCESSES, format!("{processes}, control group")),
-            Some(Account { uid, .. }) => Tried::done(name::PROCESSES, format!("{processes} of uid {uid} (rlimit)")),
+            _ if elsewhere.processes => Tried::done(name::PROCESSES, "control group"),
+            Some(Account { uid, .. }) => Tried::done(name::PROCESSES, format!("counted of uid {uid} (rlimit)")),
             None => Tried::not(name::PROCESSES, format!("{refused}; an rlimit would count all of the user's")),
         });
     }

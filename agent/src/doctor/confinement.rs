@@ -7,18 +7,25 @@ use rpycbench_proto::message::{ConfinementFacts, Measure};
 
 use super::Finding;
 use crate::confinement::Confinement;
+use crate::limits::LimitsSource;
 
 const AREA: &str = "confinement";
 
-pub(super) fn examine(state: &Path) -> Vec<Finding> {
+pub(super) fn examine(state: &Path, limits: &LimitsSource) -> Vec<Finding> {
     // As the agent does, who makes it an absolute one.
     let state = std::path::absolute(state).unwrap_or_else(|_| state.to_owned());
-    judge(&Confinement::find(&state).facts())
+    let found = Confinement::find(&state);
+    // Limits that cannot be read are a finding of their own.
+    judge(&limits.read().map_or_else(|_| found.facts(), |limits| found.within(&limits).facts()))
 }
 
 fn judge(ConfinementFacts { level, measures }: &ConfinementFacts) -> Vec<Finding> {
     let names = |wanted: bool| -> String {
-        let chosen = measures.iter().filter(|it| it.in_force == wanted).map(|it| it.name.as_str());
+        let chosen = measures.iter().filter(|it| it.in_force == wanted).map(|it| match it.name.as_str() {
+            // Of these the amount counts as well.
+            name @ ("memory" | "processes") => format!("{name} ({})", it.detail),
+            name => name.to_owned(),
+        });
         chosen.collect::<Vec<_>>().join(", ")
     };
     if *level == Level::Full {

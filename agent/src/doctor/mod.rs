@@ -75,7 +75,7 @@ pub fn examine(state: &Path, limits: &LimitsSource) -> Vec<Finding> {
     [
         python::examine(state),
         state::examine(state),
-        confinement::examine(state),
+        confinement::examine(state, limits),
         cpus::examine(),
         frequency::examine(),
         load::examine(),

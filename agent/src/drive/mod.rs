@@ -13,7 +13,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::child::Child;
+use crate::audit::denied;
+use crate::child::{Child, End};
 use crate::limits::{Limits, Pace};
 use crate::placement::{Role, place};
 use crate::python::Environment;
@@ -63,7 +64,8 @@ pub async fn drive(
     events: mpsc::Sender<Event>,
 ) -> Exit {
     let pinned = place(Role::Drive, order.placement);
-    let mut child = match Child::spawn(&environment.driver(pinned.cpus.clone(), recording::bytes(&order.workload))) {
+    let launch = environment.driver(pinned.cpus.clone(), recording::bytes(&order.workload));
+    let mut child = match Child::spawn(&launch, environment.journal()) {
         Ok(child) => child,
         Err(error) => {
             fail(&events, order.cell, ("start driver", error.to_string()), None).await;
@@ -72,12 +74,20 @@ pub async fn drive(
     };
     let cpus = pinned.cpus.clone();
     let outcome = measure(&mut child, &order, pinned, target, &stop, &events).await;
-    let exit = child.stop().await;
+    let End { exit, exceeded } = child.stop().await;
+    let why = environment.why(exceeded);
     let (recording, ended) = match outcome {
         Ok(None) => return exit,
+        // It may have lived on without one of its processes.
+        Ok(Some((recording, Ended::Done(_)))) if why.is_some() => {
+            (recording, Ended::Badly(("drive", format!("the driver{}", denied(order.cell, why)))))
+        }
+        Ok(Some((recording, Ended::Badly((phase, reason))))) => {
+            (recording, Ended::Badly((phase, reason + &denied(order.cell, why))))
+        }
         Ok(Some((recording, ended))) => (recording, ended),
-        Err(bad) => {
-            fail(&events, order.cell, bad, Some(exit.clone())).await;
+        Err((phase, reason)) => {
+            fail(&events, order.cell, (phase, reason + &denied(order.cell, why)), Some(exit.clone())).await;
             return exit;
         }
     };

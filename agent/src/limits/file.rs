@@ -21,7 +21,8 @@ const BUILT_IN: &str = include_str!("../../../deploy/debian/limits.toml");
 /// where an agent consents.
 const OWN_USER: &str = "servers = [\"rpyc-threaded\", \"rpyc-forking\", \"flask-threaded\"]\n\
     serve_on = [\"0.0.0.0/0\", \"::/0\"]\nports = [\"system\", \"1-65535\"]\n\
-    max_clients = \"unlimited\"\nmax_requests = \"unlimited\"\nmax_run = \"unlimited\"\n";
+    max_clients = \"unlimited\"\nmax_requests = \"unlimited\"\nmax_run = \"unlimited\"\n\
+    max_memory = \"unlimited\"\nmax_processes = \"unlimited\"\n";
 /// The one there is.
 const VERSION: i64 = 1;
 

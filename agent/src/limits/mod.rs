@@ -87,7 +87,7 @@ pub struct Limits {
 
 /// A request that a rule forbids. Nothing was started for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("denied by {rule} = {value}{origin}: {asked}")]
+#[error("denied by {}: {asked}", self.rule())]
 pub struct Denial {
     rule: &'static str,
     value: String,
@@ -102,6 +102,14 @@ impl fmt::Display for Origin {
             Self::BuiltIn => write!(f, ", built in where there is no {DEFAULT_FILE}"),
             Self::OwnUser => write!(f, ", built in for an agent that the controller starts itself"),
         }
+    }
+}
+
+impl Denial {
+    /// The rule, its value and where it is written.
+    pub fn rule(&self) -> String {
+        let Self { rule, value, origin, .. } = self;
+        format!("{rule} = {value}{origin}")
     }
 }
 

@@ -33,6 +33,16 @@ impl Limits {
         self.denial("max_run", &self.max_run, "the run has had that time, and is ended")
     }
 
+    /// What is said of a role whose processes want more memory.
+    pub fn more_memory(&self) -> Denial {
+        self.denial("max_memory", &self.max_memory, "its processes together asked for more memory")
+    }
+
+    /// What is said of a role that wants more processes.
+    pub fn more_processes(&self) -> Denial {
+        self.denial("max_processes", &self.max_processes, "it asked for more processes and threads")
+    }
+
     /// A server at that address.
     ///
     /// # Errors

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::workers::{hex, lay_out};
-use crate::child::{Child, Launch, SpawnError};
-use crate::confinement::{Confinement, Ports, interpreter_of};
+use crate::child::{Child, Journal, Launch, SpawnError};
+use crate::confinement::{Confinement, Exceeded, Ports, interpreter_of};
 
 /// Everything needed for RPyC, both sides.
 const RPYC_LOCK: &str = include_str!("../../python/requirements/rpyc.txt");
@@ -72,6 +72,7 @@ pub struct Environment {
     python: PathBuf,
     workers: PathBuf,
     confinement: Confinement,
+    journal: Journal,
     /// What is in it.
     pub facts: PythonFacts,
 }
@@ -102,10 +103,11 @@ impl Environment {
         state: &Path,
         stacks: &[Stack],
         confinement: Confinement,
+        journal: Journal,
         progress: impl Fn(Step) + Send,
     ) -> Result<Self, EnvironmentError> {
         let interpreter = find_program("python3").ok_or(EnvironmentError::NoPython)?;
-        let version = interpreter_version(&interpreter).await?;
+        let version = interpreter_version(&interpreter, &journal).await?;
         let locks = locks(stacks);
         let folder = state.join("environments").join(key(&interpreter, &version, &locks));
         let refused = |path: &Path| {
@@ -126,24 +128,37 @@ impl Environment {
         if built {
             fs::remove_dir_all(&folder).map_err(refused(&folder))?;
             fs::create_dir_all(&folder).map_err(refused(&folder))?;
-            let builder = Builder { interpreter, folder: &folder, python: &python, locks: &locks };
+            let builder = Builder { interpreter, folder: &folder, python: &python, locks: &locks, journal: &journal };
             builder.build(&progress).await?;
-            let facts =
-                run(&python, &["-m", "rpycbench_workers.facts"], &workers, "looking at the libraries", "", |_| {})
-                    .await?;
+            let facts = run(
+                &python,
+                &["-m", "rpycbench_workers.facts"],
+                &workers,
+                &journal,
+                "looking at the libraries",
+                "",
+                |_| {},
+            )
+            .await?;
             fs::write(&complete, facts.last().map(String::as_str).unwrap_or_default()).map_err(refused(&complete))?;
         }
         let text = fs::read_to_string(&complete).map_err(refused(&complete))?;
         let InstalledFacts { python: version, implementation, packages } =
             serde_json::from_str(&text).map_err(|error| refused(&complete)(error.into()))?;
-        compile(&python, &folder, &workers).await?;
+        compile(&python, &folder, &workers, &journal).await?;
         Ok(Self {
             folder,
             python,
             workers,
             confinement,
+            journal,
             facts: PythonFacts { python: version, implementation, packages, built },
         })
+    }
+
+    /// Where what is started is written down.
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// How to start a server on these CPUs that takes that port, 0 for any.
@@ -154,6 +169,11 @@ impl Environment {
     /// How to start a driver on these CPUs with a recording of that size.
     pub fn driver(&self, cpus: Vec<u32>, recording_bytes: u64) -> Launch {
         self.worker("drive", cpus, Ports::Call, recording_bytes)
+    }
+
+    /// Why a worker that has exceeded something had to fail.
+    pub(crate) fn why(&self, exceeded: Exceeded) -> Option<String> {
+        self.confinement.held().why(exceeded)
     }
 
     /// How to start a worker's module. Its environment variables are fixed: nothing of the agent's own
@@ -177,12 +197,21 @@ impl Environment {
 
 /// Compiles the workers, once for each environment: a confined one cannot keep what it has compiled, and would do it anew
 /// at every start.
-async fn compile(python: &Path, environment: &Path, workers: &Path) -> Result<(), EnvironmentError> {
+async fn compile(python: &Path, environment: &Path, workers: &Path, journal: &Journal) -> Result<(), EnvironmentError> {
     let done = workers.join(environment.file_name().unwrap_or_default()).with_extension("compiled");
     if done.is_file() {
         return Ok(());
     }
-    run(python, &["-m", "compileall", "-q", "rpycbench_workers"], workers, "compiling the workers", "", |_| {}).await?;
+    run(
+        python,
+        &["-m", "compileall", "-q", "rpycbench_workers"],
+        workers,
+        journal,
+        "compiling the workers",
+        "",
+        |_| {},
+    )
+    .await?;
     fs::write(&done, "").map_err(|source| EnvironmentError::Folder { path: done, source })
 }
 
@@ -221,10 +250,10 @@ pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(executable)
 }
 
-async fn interpreter_version(interpreter: &Path) -> Result<String, EnvironmentError> {
+async fn interpreter_version(interpreter: &Path, journal: &Journal) -> Result<String, EnvironmentError> {
     const ASK: &str = "import sys; print('%d.%d.%d' % sys.version_info[:3])";
     let folder = std::env::temp_dir();
-    let lines = run(interpreter, &["-c", ASK], &folder, "asking python3 for its version", "", |_| {}).await?;
+    let lines = run(interpreter, &["-c", ASK], &folder, journal, "asking python3 for its version", "", |_| {}).await?;
     let version = lines.last().cloned().unwrap_or_default();
     let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     if (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) < OLDEST_PYTHON {
@@ -239,6 +268,7 @@ struct Builder<'a> {
     folder: &'a Path,
     python: &'a Path,
     locks: &'a [(&'static str, &'static str)],
+    journal: &'a Journal,
 }
 
 const NO_VENV: &str = "; install the venv module of python3 (Debian: python3-venv)";
@@ -272,13 +302,13 @@ impl Builder<'_> {
         let interpreter = self.interpreter.display().to_string();
         let (folder, python) = (self.folder.display().to_string(), self.python.display().to_string());
         let venv = ["venv", "--quiet", "--allow-existing", "--no-python-downloads", "--python", &interpreter, &folder];
-        run(uv, &venv, self.folder, "uv venv", NO_VENV, |_| {}).await?;
+        run(uv, &venv, self.folder, self.journal, "uv venv", NO_VENV, |_| {}).await?;
         progress(Step { what: "installing libraries with uv".to_owned(), done: 1, total });
         let sync =
             ["pip", "sync", "--quiet", "--require-hashes", "--only-binary", ":all:", "--compile-bytecode", "--python"];
         let args: Vec<&str> =
             sync.into_iter().chain([python.as_str()]).chain(locks.iter().map(String::as_str)).collect();
-        run(uv, &args, self.folder, "uv pip sync", NO_INDEX, |_| {}).await.map(drop)
+        run(uv, &args, self.folder, self.journal, "uv pip sync", NO_INDEX, |_| {}).await.map(drop)
     }
 
     async fn with_pip(
@@ -288,7 +318,8 @@ impl Builder<'_> {
         progress: &(impl Fn(Step) + Send),
     ) -> Result<(), EnvironmentError> {
         let folder = self.folder.display().to_string();
-        run(&self.interpreter, &["-m", "venv", &folder], self.folder, "python3 -m venv", NO_VENV, |_| {}).await?;
+        run(&self.interpreter, &["-m", "venv", &folder], self.folder, self.journal, "python3 -m venv", NO_VENV, |_| {})
+            .await?;
         let pip = [
             "-m",
             "pip",
@@ -307,7 +338,7 @@ impl Builder<'_> {
             args.extend(["-r", lock]);
         }
         let mut done = 1;
-        run(self.python, &args, self.folder, "pip install", NO_INDEX, |line| {
+        run(self.python, &args, self.folder, self.journal, "pip install", NO_INDEX, |line| {
             if let Some(package) = line.strip_prefix("Collecting ") {
                 done = (done + 1).min(total);
                 let package = package.split_whitespace().next().unwrap_or(package);
@@ -331,11 +362,12 @@ async fn run(
     program: &Path,
     args: &[&str],
     folder: &Path,
+    journal: &Journal,
     step: &'static str,
     hint: &'static str,
     mut heard: impl FnMut(&str),
 ) -> Result<Vec<String>, EnvironmentError> {
-    let mut child = Child::spawn(&Launch {
+    let launch = Launch {
         program: program.to_owned(),
         args: args.iter().map(|&arg| arg.to_owned()).collect(),
         folder: folder.to_owned(),
@@ -343,13 +375,14 @@ async fn run(
         cpus: Vec::new(),
         // It makes what others are then kept from changing.
         sandbox: None,
-    })?;
+    };
+    let mut child = Child::spawn(&launch, journal)?;
     let mut lines = Vec::new();
     while let Some(line) = child.line().await {
         heard(&line);
         lines.push(line);
     }
-    let exit = child.stop().await;
+    let exit = child.stop().await.exit;
     if exit.code == Some(0) {
         return Ok(lines);
     }

@@ -22,6 +22,7 @@ use tracing::Instrument;
 
 use consent::{Armed, Words};
 
+use crate::child::Journal;
 use crate::clock;
 use crate::confinement::Confinement;
 use crate::drive::{self, Drive};
@@ -71,6 +72,8 @@ pub(crate) struct Terms {
     pub(crate) spool: Spool,
     /// The agent's name, as in its certificate.
     pub(crate) agent: String,
+    /// Where processes are written down.
+    pub(crate) journal: Journal,
 }
 
 /// Follows the controller's commands until it closes the stream, the stream breaks or `stop`; then every process that the
@@ -232,7 +235,8 @@ impl Run<'_> {
     }
 
     fn prepare(&mut self, stacks: Vec<Stack>) {
-        let (state, confinement) = (self.terms.state.clone(), self.terms.confinement.clone());
+        let Terms { state, confinement, journal, .. } = &self.terms;
+        let (state, confinement, journal) = (state.clone(), confinement.clone(), journal.clone());
         let events = self.events.clone();
         let span = tracing::info_span!(target: "rpycbench", "prepare");
         let preparing = async move {
@@ -240,7 +244,7 @@ impl Run<'_> {
                 // A step that finds the queue full is not shown; the next one is.
                 drop(events.try_send(Event::Preparing { what, done, total }));
             };
-            Ended::Prepared(Environment::prepare(&state, &stacks, confinement, progress).await)
+            Ended::Prepared(Environment::prepare(&state, &stacks, confinement, journal, progress).await)
         };
         self.tasks.spawn(preparing.instrument(span));
     }

@@ -11,7 +11,8 @@ use rpycbench_proto::message::{CellId, Event, Exit, Failure};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::child::Child;
+use crate::audit::denied;
+use crate::child::{Child, End};
 use crate::cpu_time::tree;
 use crate::placement::{Role, place};
 use crate::python::Environment;
@@ -45,21 +46,21 @@ pub async fn serve(
 ) -> Exit {
     let pinned = place(Role::Serve, order.placement);
     let began = Instant::now();
-    let mut child =
-        match Child::spawn(&environment.server(pinned.cpus.clone(), order.server.port.map_or(0, Into::into))) {
-            Ok(child) => child,
-            Err(error) => {
-                let failure = Failure {
-                    cell: Some(order.cell),
-                    phase: "start server".to_owned(),
-                    reason: error.to_string(),
-                    exit: None,
-                };
-                // Nobody listens only when the run is over.
-                drop(events.send(Event::Failed(failure)).await);
-                return Exit::default();
-            }
-        };
+    let launch = environment.server(pinned.cpus.clone(), order.server.port.map_or(0, Into::into));
+    let mut child = match Child::spawn(&launch, environment.journal()) {
+        Ok(child) => child,
+        Err(error) => {
+            let failure = Failure {
+                cell: Some(order.cell),
+                phase: "start server".to_owned(),
+                reason: error.to_string(),
+                exit: None,
+            };
+            // Nobody listens only when the run is over.
+            drop(events.send(Event::Failed(failure)).await);
+            return Exit::default();
+        }
+    };
     let starting = tokio::time::timeout(START_LIMIT, start(&mut child, &order));
     let failure = match stop.run_until_cancelled(starting).await {
         None => None,
@@ -70,11 +71,12 @@ pub async fn serve(
             // There is one server a cell; of a second the first word stays.
             let _ = order.up.set(address);
             drop(events.send(Event::Serving { cell: order.cell, address, pinned, startup_ns }).await);
-            return keep(order.cell, child, &stop, &events).await;
+            return keep(order.cell, child, &environment, &stop, &events).await;
         }
     };
-    let exit = child.stop().await;
-    if let Some((phase, reason)) = failure {
+    let End { exit, exceeded } = child.stop().await;
+    if let Some((phase, mut reason)) = failure {
+        reason += &denied(order.cell, environment.why(exceeded));
         let failure = Failure { cell: Some(order.cell), phase: phase.to_owned(), reason, exit: Some(exit.clone()) };
         drop(events.send(Event::Failed(failure)).await);
     }
@@ -82,15 +84,25 @@ pub async fn serve(
 }
 
 /// Waits for the end of a server that is ready.
-async fn keep(cell: CellId, mut child: Child, stop: &CancellationToken, events: &mpsc::Sender<Event>) -> Exit {
+async fn keep(
+    cell: CellId,
+    mut child: Child,
+    environment: &Environment,
+    stop: &CancellationToken,
+    events: &mpsc::Sender<Event>,
+) -> Exit {
     let keeper = child.keeper();
     let cpu_ns = |keeper: Option<i32>| keeper.map_or(0, |keeper| tree(keeper).cpu_ns);
     let at_ready = cpu_ns(keeper);
     let ended = stop.run_until_cancelled(child.ended()).await.is_some();
     let load_cpu_ns = cpu_ns(keeper).saturating_sub(at_ready);
-    let exit = Exit { load_cpu_ns, ..child.stop().await };
-    if ended {
-        let reason = format!("the server {exit} before it was told to");
+    let End { exit, exceeded } = child.stop().await;
+    let exit = Exit { load_cpu_ns, ..exit };
+    // A server that was denied something may have lived on without one of its processes.
+    let why = environment.why(exceeded);
+    if ended || why.is_some() {
+        let how = if ended { format!("the server {exit} before it was told to") } else { "the server".to_owned() };
+        let reason = format!("{how}{}", denied(cell, why));
         let failure = Failure { cell: Some(cell), phase: "serve".to_owned(), reason, exit: Some(exit.clone()) };
         drop(events.send(Event::Failed(failure)).await);
     }

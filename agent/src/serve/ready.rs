@@ -30,7 +30,10 @@ pub(super) async fn wait(kind: ServerKind, address: SocketAddr, keeper: i32) -> 
         match TcpStream::connect(address).await {
             Ok(socket) => break socket,
             // It has its port but does not listen yet.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => tokio::time::sleep(LOOK_AGAIN).await,
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                lives(tree(keeper))?;
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
             Err(error) => return Err(format!("cannot connect to {address}: {error}")),
         }
     };
@@ -40,10 +43,19 @@ pub(super) async fn wait(kind: ServerKind, address: SocketAddr, keeper: i32) -> 
     }
     .map_err(|error| format!("no proper answer from {address}: {error}"))?;
     // What served the probe (a thread, a forked child) ends after the connection does.
-    while !is_idle(tree(keeper)) {
+    loop {
+        let now = tree(keeper);
+        lives(now)?;
+        if is_idle(now) {
+            return Ok(());
+        }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
-    Ok(())
+}
+
+/// A server that has ended is not waited for.
+fn lives(tree: Tree) -> Result<(), String> {
+    if tree.processes == 0 { Err("it ended before it was ready".to_owned()) } else { Ok(()) }
 }
 
 /// True for one process with one thread, which is what every server here is without connections.

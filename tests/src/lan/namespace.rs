@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use nix::sched::{CloneFlags, setns, unshare};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use procfs::process::Process;
+use rpycbench_process::precise::{Signal, signal};
 
 use super::Unavailable;
 
@@ -91,15 +91,15 @@ impl Namespace {
             if found.is_empty() {
                 return;
             }
-            for pid in found {
+            for process in found {
                 // It may have ended by itself by now.
-                let _ = kill(pid, Signal::SIGKILL);
+                drop(signal(&process, Signal::KILL));
             }
             std::thread::yield_now();
         }
     }
 
-    fn processes(&self) -> Vec<Pid> {
+    fn processes(&self) -> Vec<Process> {
         let Ok(own) = self.file.metadata() else { return Vec::new() };
         let option = self.option().into_encoded_bytes();
         let inside = |pid: &i32| {
@@ -111,7 +111,9 @@ impl Namespace {
         };
         let all = fs::read_dir("/proc").into_iter().flatten().flatten();
         let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        pids.filter(|pid| *pid != std::process::id().cast_signed()).filter(inside).map(Pid::from_raw).collect()
+        // Held before it is looked at: a number may pass to another process.
+        let others = pids.filter(|pid| *pid != std::process::id().cast_signed());
+        others.filter_map(|pid| Process::new(pid).ok()).filter(|process| inside(&process.pid)).collect()
     }
 
     /// By which `nsenter` finds it.

@@ -11,6 +11,7 @@ use rpycbench_certs::enrol::Code;
 use rpycbench_certs::{Holder, Validity};
 use rpycbench_controller::plan::Plan;
 use rpycbench_proto::frame::{CommandFrame, EventFrame};
+use rpycbench_proto::segment::{Chain, Segment};
 use rpycbench_proto::{InvalidMessage, pb};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
@@ -18,12 +19,13 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 pub type Target = fn(&[u8]) -> bool;
 
 /// All targets, by the names of their folders.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("plan", plan),
     ("limits", limits),
     ("enrolment-code", enrolment_code),
     ("command-frame", command_frame),
     ("event-frame", event_frame),
+    ("segments", segments),
     ("certificate", certificate),
 ];
 
@@ -60,6 +62,29 @@ fn command_frame(bytes: &[u8]) -> bool {
 /// What an agent says to a controller.
 fn event_frame(bytes: &[u8]) -> bool {
     said_again::<pb::EventFrame, EventFrame>(bytes)
+}
+
+/// What lies in a spool, or is said to.
+fn segments(bytes: &[u8]) -> bool {
+    let (mut chain, mut rest, mut rows) = (Chain::default(), bytes, 0);
+    while !rest.is_empty() {
+        let before = chain.clone();
+        match chain.open(rest) {
+            Ok((segment, length)) => {
+                if let Segment::Rows(samples) = segment {
+                    assert!(samples.is_rectangular(), "rows are whole");
+                    rows += samples.len() as u64;
+                }
+                rest = &rest[length..];
+            }
+            Err(_) => {
+                assert_eq!(chain, before, "what is refused leaves no trace");
+                return false;
+            }
+        }
+    }
+    assert_eq!(chain.samples(), rows, "rows are counted");
+    chain.has_ended()
 }
 
 /// Whether the bytes are a frame. What was understood of it says the same when it is said again.

@@ -1,6 +1,6 @@
 # `make` lists what there is. README explains `run` and `test`.
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-sim test-faults check bench lab install uninstall deb sbom proto lock fmt clean
+.PHONY: help run build test test-sim test-faults fuzz check bench lab install uninstall deb sbom proto lock fmt clean
 
 PLAN ?= deploy/plans/localhost.toml
 TOOLS := target/tools
@@ -8,6 +8,13 @@ PYTHON := agent/python
 VENV := $(TOOLS)/python/bin
 PREFIX ?= /usr/local
 UNITS := $(PREFIX)/lib/systemd/system
+# Of each parser, by `make fuzz`.
+FUZZ_SECONDS ?= 60
+FUZZ := target/fuzz
+# What libFuzzer steers by. The flags are those of cargo-fuzz, which any stable compiler takes as long as no sanitizer is asked
+# for: without `unsafe` there is little for one to find.
+COVERAGE := -Ccodegen-units=1 -Cpasses=sancov-module $(addprefix -Cllvm-args=-sanitizer-coverage-,\
+	level=4 inline-8bit-counters pc-table trace-compares)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +43,15 @@ check: $(TOOLS)/python.made $(TOOLS)/bin/cargo-deny ## format, lints, licences, 
 	cargo test -q -p rpycbench-proto-generate
 	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" cargo deny --offline check bans licenses sources
 	cd $(PYTHON) && $(CURDIR)/$(VENV)/ruff check . && $(CURDIR)/$(VENV)/ruff format --check . && $(CURDIR)/$(VENV)/mypy
+
+fuzz: ## mutate what every parser is known to take, for $(FUZZ_SECONDS) s each; what goes wrong is in target/fuzz
+	host=$$(rustc -vV | sed -n 's/^host: //p') && \
+	RUSTFLAGS='$(COVERAGE)' cargo build --profile fuzz -p rpycbench-fuzz --features libfuzzer --target $$host --target-dir $(FUZZ) && \
+	for corpus in tests/fuzz/corpus/*; do \
+		target=$$(basename $$corpus); echo "== $$target"; mkdir -p $(FUZZ)/corpus/$$target; \
+		RPYCBENCH_FUZZ=$$target $(FUZZ)/$$host/fuzz/rpycbench-fuzz -max_total_time=$(FUZZ_SECONDS) -timeout=5 \
+			-rss_limit_mb=256 -print_final_stats=1 -verbosity=0 -artifact_prefix=$(FUZZ)/$$target- \
+			$(FUZZ)/corpus/$$target $$corpus || exit 1; done
 
 bench: build $(TOOLS)/python.made ## the project's own figures: ratios against peers, one table
 	cargo build --release -p rpycbench-tests

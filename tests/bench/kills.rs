@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rpycbench_tests::Sandbox;
 use rpycbench_tests::kills::{Chance, Part, alive, kill, p50_p99_ms, until_clean};
+use rpycbench_tests::processes::Living;
 use rpycbench_tests::sandbox::{binaries, plan};
 
 use crate::Figure;
@@ -28,12 +29,17 @@ const KILLED: [Part; 5] = [Part::Controller, Part::Agent, Part::Keepers, Part::S
 /// All but the controller, which ends by itself or was killed.
 const STARTED: [Part; 4] = [Part::Agent, Part::Keepers, Part::Server, Part::Driver];
 
+/// Of a command line.
+const SHOWN: usize = 100;
+
 /// What all rounds came to.
 #[derive(Default)]
 struct Found {
     times: Vec<Duration>,
     kills: usize,
-    orphans: Vec<String>,
+    orphans: usize,
+    /// What was killed and who was left.
+    told: Vec<String>,
 }
 
 /// `rounds` rounds.
@@ -46,22 +52,25 @@ pub(crate) fn measure(rounds: u32) -> Vec<Figure> {
             threads.spawn(|| lane(rounds, chance, &begun, &found));
         }
     });
-    let Found { times, kills, orphans } = found.into_inner().expect("no lane panicked");
-    let count = times.len();
+    let Found { times, kills, orphans, told } = found.into_inner().expect("no lane panicked");
+    let trials = times.len() + told.len();
     let (p50, p99) = p50_p99_ms(times);
     vec![
         Figure {
             what: "orphan processes after kills at random moments",
-            ours: format!("{}", orphans.len()),
+            ours: orphans.to_string(),
             peer: "-".to_owned(),
-            result: format!("{kills} processes killed in {rounds} rounds ({seed}) {}", orphans.join("; ")),
+            result: format!(
+                "{kills} processes killed in {trials} of {rounds} rounds, {seed}{}",
+                told.iter().map(|it| format!("; {it}")).collect::<String>()
+            ),
             goal: "0 of 2000",
         },
         Figure {
             what: "from a kill until nobody is left, p50 / p99",
             ours: format!("{p50:.0} ms / {p99:.0} ms"),
             peer: "-".to_owned(),
-            result: format!("{count} rounds that met somebody"),
+            result: format!("{trials} rounds that met somebody"),
             goal: "p99 at most 1 s",
         },
     ]
@@ -71,18 +80,31 @@ fn lane(rounds: u32, mut chance: Chance, begun: &AtomicU32, found: &Mutex<Found>
     let sandbox = Sandbox::new();
     sandbox.prepare(&["rpyc-forking"]);
     while begun.fetch_add(1, Ordering::Relaxed) < rounds {
-        let (met, clean) = round(&sandbox, &mut chance);
+        let Round { parts, met, clean } = round(&sandbox, &mut chance);
         let mut found = found.lock().expect("no lane panicked");
         found.kills += met;
         match clean {
-            Ok(took) if met > 0 => found.times.push(took),
-            Ok(_) => {}
-            Err(left) => found.orphans.extend(left.iter().map(|it| it.command.chars().take(200).collect())),
+            // There was nobody yet, or nobody any more.
+            _ if met == 0 => {}
+            Ok(took) => found.times.push(took),
+            Err(left) => {
+                let left: Vec<String> = left.iter().map(|it| it.command.chars().take(SHOWN).collect()).collect();
+                found.orphans += left.len();
+                found.told.push(format!("after {met} of {parts:?}: {}", left.join(", ")));
+            }
         }
     }
 }
 
-fn round(sandbox: &Sandbox, chance: &mut Chance) -> (usize, Result<Duration, Vec<rpycbench_tests::processes::Living>>) {
+/// What came of one round.
+struct Round {
+    parts: Vec<Part>,
+    /// Processes that were killed.
+    met: usize,
+    clean: Result<Duration, Vec<Living>>,
+}
+
+fn round(sandbox: &Sandbox, chance: &mut Chance) -> Round {
     let path = sandbox.plan(&plan(&["rpyc-forking"], CALLS)).display().to_string();
     let mut controller = sandbox.controller(&["run", &path, "--quiet"]);
     let mut controller = controller.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the controller starts");
@@ -90,13 +112,16 @@ fn round(sandbox: &Sandbox, chance: &mut Chance) -> (usize, Result<Duration, Vec
     let parts = chance.some(KILLED.to_vec());
     let met = kill(sandbox, &parts).len();
     let since = Instant::now();
-    if parts.contains(&Part::Agent) && !alive(sandbox, &STARTED).is_empty() {
-        drop(next_agent(sandbox));
+    if met == 0 {
+        // The run would go on to its good end, which is not what is looked for.
+        drop(controller.kill());
+    } else if parts.contains(&Part::Agent) && !alive(sandbox, &STARTED).is_empty() {
+        next_agent(sandbox).expect("the next agent starts");
     }
     let clean = until_clean(sandbox, &STARTED, LIMIT).map(|_| since.elapsed());
     drop(controller.kill());
     controller.wait().expect("it ends");
-    (met, clean)
+    Round { parts, met, clean }
 }
 
 /// An agent of the same state folder that has started, and ended again.

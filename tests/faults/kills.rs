@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rpycbench_process::precise::Signal;
 use rpycbench_tests::kills::{Chance, Host, Part, alive, kill, rounds, until_clean};
@@ -148,9 +148,10 @@ fn all_at_once(id: &str, args: &[&str]) {
         let order = chance.shuffled(vec![Part::Agent, Part::Keepers, Part::Server]);
         kill(&host.sandbox, &order);
         left_behind += alive(&host.sandbox, &[Part::Daemon]).len();
+        let since = Instant::now();
         host.agent.start_again();
-        let clean = until_clean(&host.sandbox, &STARTED, CLEAN_LIMIT);
-        println!("{id}, round {round}: {order:?} killed after {moment:.1?}, clean {clean:.1?} after the restart");
+        let clean = until_clean(&host.sandbox, &STARTED, CLEAN_LIMIT).map(|_| since.elapsed());
+        println!("{id}, round {round}: {order:?} killed after {moment:.1?}, clean {clean:.1?} after the restart began");
         assert!(clean.is_ok(), "round {round}: {clean:?}");
         end(controller);
     }

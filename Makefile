@@ -1,6 +1,6 @@
 # `make` lists what there is. README explains `run` and `test`.
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-sim test-faults fuzz check bench lab install uninstall deb sbom proto lock fmt clean
+.PHONY: help run build test test-sim test-faults fuzz check bench reliability lab install uninstall deb sbom proto lock fmt clean
 
 PLAN ?= deploy/plans/localhost.toml
 TOOLS := target/tools
@@ -56,6 +56,18 @@ fuzz: ## mutate what every parser is known to take, for $(FUZZ_SECONDS) s each; 
 bench: build $(TOOLS)/python.made ## the project's own figures: ratios against peers, one table
 	cargo build --release -p rpycbench-tests
 	target/release/rpycbench-bench --python $(VENV)/python
+
+# Each in a file of its own, so that one can be had again without the others.
+RELIABILITY := target/reliability
+
+reliability: build $(TOOLS)/python.made ## docs/reliability.md, from the whole suite with 20 rounds and 10,000 seeds, and 2,000 kills
+	mkdir -p $(RELIABILITY)
+	cargo build --workspace --bins
+	RPYCBENCH_FAULT_ROUNDS=20 SIM_SEEDS=10000 cargo test --workspace -- --show-output >$(RELIABILITY)/tests.txt
+	cargo build --release -p rpycbench-tests
+	target/release/rpycbench-bench --python $(VENV)/python --only kills --kills 2300 >$(RELIABILITY)/bench.txt
+	target/release/rpycbench-bench --python $(VENV)/python --only resumed --resumed-blocks 20 >>$(RELIABILITY)/bench.txt
+	target/release/rpycbench-reliability --tests $(RELIABILITY)/tests.txt --bench $(RELIABILITY)/bench.txt >docs/reliability.md
 
 lab: build ## a shell on turin in a virtual LAN with an agent on hurin (root); LAB="--delay 300us" adds to each packet
 	cargo build --release -p rpycbench-tests --bin rpycbench-lab

@@ -1,7 +1,7 @@
 //! Eight agents and a controller that is killed every five seconds, and started again, until the run is finished.
 
 use std::process::Stdio;
-use std::thread::sleep;
+use std::thread::park_timeout;
 use std::time::{Duration, Instant};
 
 use procfs::process::Process;
@@ -79,6 +79,6 @@ fn live(sandbox: &Sandbox, args: &[&str], peak_bytes: &mut u64) -> bool {
             controller.wait().expect("it ends");
             return false;
         }
-        sleep(Duration::from_millis(50));
+        park_timeout(Duration::from_millis(50));
     }
 }

@@ -166,7 +166,8 @@ async fn s12_a_small_message_that_unpacks_to_a_large_one_is_not_unpacked() {
     let mut client = client.ready().await.expect("room for a stream");
     for _ in 0..20 {
         let (answer, mut stream) = client.send_request(request("Hello"), false).expect("a stream");
-        stream.send_data(message.clone().into(), true).expect("it is sent");
+        // The agent may have refused it by its head alone.
+        drop(stream.send_data(message.clone().into(), true));
         let answer = answer.await.expect("an answer");
         let status = answer.headers().get("grpc-status").expect("a refusal");
         assert_eq!(status, &(Code::Unimplemented as i32).to_string(), "{answer:?}");

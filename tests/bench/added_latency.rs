@@ -63,19 +63,24 @@ pub(crate) fn measure() -> Vec<Figure> {
         hosts.lan.both_ways("turin", "hurin").delay(delay);
         let outcome = hosts.controller(&["run", &path, "--quiet"]);
         assert_eq!(outcome.code, Some(0), "{outcome:?}");
-        (hosts.medians(), hosts.pings()["lan"])
+        (hosts.medians(), hosts.pings()["lan"], hosts.server_cpu())
     };
     let turns: Vec<_> = (0..TURNS).map(|_| (run(Duration::ZERO), run(EACH_WAY))).collect();
     let counted = hosts.round_trips();
     let round_trip_ms = 2.0 * EACH_WAY.as_secs_f64() * 1e3;
-    let longer = median(turns.iter().map(|((_, near), (_, far))| far - near).collect());
+    let longer = median(turns.iter().map(|((_, near, _), (_, far, _))| far - near).collect());
     let figure = |(call, what): (&str, &'static str)| {
-        let added = median(turns.iter().map(|((near, _), (far, _))| far[call] - near[call]).collect());
+        let added = median(turns.iter().map(|((near, ..), (far, ..))| far[call] - near[call]).collect());
+        // What waits in between runs on a CPU that has slept meanwhile, which takes longer: no matter of the network's.
+        let cpu = median(turns.iter().map(|((.., near), (.., far))| far[call] - near[call]).collect());
         let off = |round_trip_ms: f64| (added / (counted[call] * round_trip_ms) - 1.0) * 100.0;
         Figure {
             what,
             ours: format!("{added:.3} ms"),
-            peer: format!("{:.2} round trips; a datagram takes {longer:.3} ms more", counted[call]),
+            peer: format!(
+                "{:.2} round trips; a datagram takes {longer:.3} ms more, the server {cpu:+.3} ms of CPU",
+                counted[call]
+            ),
             result: format!("{:+.1} % of 2 ms each, {:+.1} % of the datagram's", off(round_trip_ms), off(longer)),
             goal: "within 5 %",
         }

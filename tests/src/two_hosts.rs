@@ -112,6 +112,14 @@ impl TwoHosts {
         self.figures("round_trips_per_call")
     }
 
+    /// CPU time of the server per call in ms, likewise.
+    ///
+    /// # Panics
+    /// When there was no run.
+    pub fn server_cpu(&self) -> BTreeMap<String, f64> {
+        self.figures("server_cpu_ns_per_call").into_iter().map(|(name, ns)| (name, ns / 1e6)).collect()
+    }
+
     fn figures(&self, figure: &str) -> BTreeMap<String, f64> {
         let results = self.sandbox.json("results.json");
         let cells = results["cells"].as_array().expect("cells");

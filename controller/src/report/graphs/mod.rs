@@ -81,21 +81,20 @@ pub(super) fn write(run_folder: &Path, view: &View<'_>) -> Result<Vec<Graph>, Re
     Ok(graphs)
 }
 
+/// A section that has something to draw.
+fn measured(section: Section<'_>) -> Result<Section<'_>, String> {
+    if section.cells.is_empty() {
+        return Err(format!("workload {} was not run", section.workload.name));
+    }
+    if section.cells.iter().all(|cell| cell.mean.is_none()) {
+        return Err(format!("no sample of workload {} succeeded", section.workload.name));
+    }
+    Ok(section)
+}
+
 fn planned(view: &View<'_>) -> Vec<(&'static str, Result<Drawing, String>)> {
-    let latency = || {
-        let section = view.latency().ok_or("the plan has no closed workload")?;
-        if section.cells.iter().all(|cell| cell.mean.is_none()) {
-            return Err(format!("no sample of workload {} succeeded", section.workload.name));
-        }
-        Ok(section)
-    };
-    let connect = || {
-        let section = view.connect().ok_or("the plan has no workload of kind connect")?;
-        if section.cells.iter().all(|cell| cell.mean.is_none()) {
-            return Err(format!("no sample of workload {} succeeded", section.workload.name));
-        }
-        Ok(section)
-    };
+    let latency = || measured(view.latency().ok_or("the plan has no closed workload")?);
+    let connect = || measured(view.connect().ok_or("the plan has no workload of kind connect")?);
     let mut graphs = vec![
         (
             "connection_time_comparison",

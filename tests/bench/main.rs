@@ -9,6 +9,7 @@ mod added_latency;
 mod confinement;
 mod disturbance;
 mod driver;
+mod faults;
 mod fleet;
 mod kills;
 mod large_report;
@@ -19,6 +20,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Parser;
+
+use resumed::Load;
 
 /// One line of the table.
 pub(crate) struct Figure {
@@ -36,12 +39,15 @@ struct Arguments {
     #[arg(long)]
     python: PathBuf,
     /// Only the parts whose name contains this: report, sample, script, fleet, otlp, confinement, controller, LAN,
-    /// orchestration, resumed, kills.
+    /// orchestration, resumed, millions, faults, kills.
     #[arg(long, default_value = "")]
     only: String,
     /// Blocks of the run whose controller is killed again and again: 4,000 samples each.
     #[arg(long, default_value_t = 10)]
     resumed_blocks: u32,
+    /// Of the part "faults": links that are cut, processes that are killed.
+    #[arg(long, default_value_t = 200)]
+    faults: u32,
     /// Rounds of the part "kills": each kills parts of a run at a random moment.
     #[arg(long, default_value_t = 200)]
     kills: u32,
@@ -58,9 +64,9 @@ impl Figure {
 }
 
 fn main() {
-    let Arguments { python, only, resumed_blocks, kills } = Arguments::parse();
+    let Arguments { python, only, resumed_blocks, faults, kills } = Arguments::parse();
     let python = std::path::absolute(python).expect("a path");
-    let parts: [Part<'_>; 12] = [
+    let parts: [Part<'_>; 14] = [
         // First, while no other child's memory can be taken for its own.
         ("report of 10 million samples", Box::new(|| large_report::measure().into())),
         ("sample cost in the driver", Box::new(|| vec![driver::sample_cost(&python)])),
@@ -72,7 +78,9 @@ fn main() {
         ("controller near and away", Box::new(disturbance::controller)),
         ("LAN with 2 ms added", Box::new(added_latency::measure)),
         ("orchestration of localhost.toml", Box::new(|| vec![orchestration::measure()])),
-        ("resumed after every five seconds", Box::new(|| vec![resumed::measure(resumed_blocks)])),
+        ("resumed after every five seconds", Box::new(|| vec![resumed::measure(&Load::real(resumed_blocks))])),
+        ("millions resumed after every five seconds", Box::new(|| vec![resumed::measure(&Load::millions())])),
+        ("faults at random moments", Box::new(move || vec![faults::measure(faults)])),
         ("kills at random moments", Box::new(move || kills::measure(kills))),
     ];
     let say = |text: &str| {

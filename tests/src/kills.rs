@@ -70,9 +70,14 @@ impl Chance {
         Self { random: ChaCha8Rng::seed_from_u64(self.random.random()) }
     }
 
+    /// A random part of that time.
+    pub fn part_of(&mut self, time: Duration) -> Duration {
+        time.mul_f64(self.random.random())
+    }
+
     /// Waits for a random part of that time, and returns it.
     pub fn moment(&mut self, within: Duration) -> Duration {
-        let moment = within.mul_f64(self.random.random());
+        let moment = self.part_of(within);
         let since = Instant::now();
         // A thread may be woken for nothing.
         while let Some(rest) = moment.checked_sub(since.elapsed()).filter(|rest| !rest.is_zero()) {

@@ -10,6 +10,7 @@ pub mod hostile;
 pub mod installed;
 pub mod kills;
 pub mod lan;
+pub mod many_hosts;
 pub mod patience;
 pub mod processes;
 pub mod sandbox;

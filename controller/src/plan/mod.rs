@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rpycbench_measure::{Confinement, Placement, Server, ServerKind, Workload};
 
 pub use cells::{Cell, DRIVER};
+pub(crate) use parse::MAX_BLOCKS;
 
 /// A study: what is measured, where, how often.
 #[derive(Clone, Debug, PartialEq)]

@@ -15,7 +15,7 @@ use super::file::{
 use super::{AgentAddress, Host, NamedServer, NamedWorkload, Plan, PlanError, Topology};
 
 /// More blocks than anyone waits for.
-const MAX_BLOCKS: u64 = 1_000;
+pub(crate) const MAX_BLOCKS: u64 = 1_000;
 /// Threads or processes that one driver can still start.
 const MAX_CLIENTS: u64 = 1_000;
 /// Samples of one cell; a driver keeps 48 bytes of each in memory.

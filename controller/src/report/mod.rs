@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use self::context::Context;
 use self::view::View;
 use crate::results::{self, Results};
+use crate::store::manifest::Manifest;
 use crate::store::write_atomically;
 
 pub use self::error::ReportError;
@@ -34,4 +35,13 @@ pub fn write(run_folder: &Path, results: &Results) -> Result<PathBuf, ReportErro
     let text = markdown::render(&Context::new(&view, graphs)?, &path)?;
     write_atomically(&path, text.as_bytes())?;
     Ok(path)
+}
+
+/// The text of a report, whose graphs are not drawn.
+///
+/// # Errors
+/// When it cannot be made of what the manifest says.
+pub fn text(manifest: &Manifest, results: &Results) -> Result<String, ReportError> {
+    let view = View { manifest, results };
+    markdown::render(&Context::new(&view, graphs::described(&view))?, Path::new("report.md"))
 }

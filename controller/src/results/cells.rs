@@ -124,8 +124,8 @@ fn call(connects: bool, server_kind: &str, shape: &str) -> &'static str {
 /// `None` where a block did not count its connections, or where some calls opened one and others did not.
 fn connection(connects: bool, records: &[&CellRecord]) -> Option<&'static str> {
     let measured = || records.iter().filter(|it| it.stored > 0);
-    let opened: Option<u64> = measured().map(|it| it.connections_opened).sum();
-    let stored: u64 = measured().map(|it| it.stored).sum();
+    let opened: Option<u128> = measured().map(|it| it.connections_opened.map(u128::from)).sum();
+    let stored: u128 = measured().map(|it| u128::from(it.stored)).sum();
     match opened {
         _ if connects => Some("new"),
         Some(0) if stored > 0 => Some("reused"),
@@ -136,7 +136,8 @@ fn connection(connects: bool, records: &[&CellRecord]) -> Option<&'static str> {
 
 fn server_cpu_ns_per_call(records: &[&CellRecord]) -> Option<f64> {
     let measured = records.iter().filter_map(|it| Some((it.server_exit.as_ref()?.load_cpu_ns, it.stored)));
-    let (cpu, calls) = measured.fold((0, 0), |(cpu, calls), it| (cpu + it.0, calls + it.1));
+    let (cpu, calls) =
+        measured.fold((0_u128, 0_u128), |(cpu, calls), it| (cpu + u128::from(it.0), calls + u128::from(it.1)));
     (calls > 0).then(|| cpu as f64 / calls as f64)
 }
 

@@ -20,29 +20,34 @@ use crate::store::manifest::{CellRecord, CellStatus, Manifest, ServerRecord, Top
 /// # Errors
 /// When `run.json` cannot be read.
 pub fn compute(run_folder: &Path) -> Result<Results, ResultsError> {
-    let manifest = manifest(run_folder)?;
+    Ok(compute_of(run_folder, &manifest(run_folder)?))
+}
+
+/// [`compute`] for a `run.json` that was read before.
+pub fn compute_of(run_folder: &Path, manifest: &Manifest) -> Results {
     let mut figures = Vec::new();
     let mut comparisons = Comparisons::default();
     // One workload at a time: cells are only compared within one, so no more samples than its own are in memory.
     for workload in &manifest.workloads {
-        let gathered = gather(run_folder, &manifest, workload);
+        let gathered = gather(run_folder, manifest, workload);
         let lookup = |topology: &str, server: &str| {
             gathered.iter().find(|it| it.place.topology.name == topology && it.place.server.name == server)
         };
-        comparisons.add(&manifest, workload, |topology, server| lookup(topology, server).map(|it| &it.cell));
+        comparisons.add(manifest, workload, |topology, server| lookup(topology, server).map(|it| &it.cell));
         figures.extend(gathered.into_iter().map(|it| it.result));
     }
-    let expected: u64 = manifest.cells.iter().map(|cell| cell.expected).sum();
-    let all_here = expected == figures.iter().map(|cell| cell.count).sum::<u64>();
+    // Wide: a file that was edited by hand may say anything.
+    let expected: u128 = manifest.cells.iter().map(|cell| u128::from(cell.expected)).sum();
+    let all_here = expected == figures.iter().map(|cell| u128::from(cell.count)).sum();
     let complete = all_here && manifest.cells.iter().all(|cell| cell.status == CellStatus::Complete);
-    Ok(Results {
+    Results {
         schema: SCHEMA,
         run_id: manifest.run_id.clone(),
         study: manifest.study.clone(),
         complete,
-        cells: in_plan_order(&manifest, figures),
+        cells: in_plan_order(manifest, figures),
         comparisons: comparisons.into_vec(),
-    })
+    }
 }
 
 /// Where a cell stands in the plan, apart from its blocks.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::schema::{self, Results};
+use super::soundness;
 use crate::store::manifest::{self, Manifest};
 use crate::store::{FolderError, write_atomically};
 
@@ -33,6 +34,14 @@ pub enum ResultsError {
         /// Why not.
         source: serde_json::Error,
     },
+    /// What no run has written.
+    #[error("{path} was not written by a run: {what}")]
+    Unsound {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
     /// Written by a newer version of this program.
     #[error("{path} has schema {found}, newer than the {known} this version knows: use a newer rpycbench-controller")]
     NewerSchema {
@@ -50,7 +59,20 @@ pub enum ResultsError {
 /// # Errors
 /// When there is none, or it is of a newer version.
 pub fn manifest(run_folder: &Path) -> Result<Manifest, ResultsError> {
-    read(&run_folder.join("run.json"), manifest::SCHEMA)
+    let path = run_folder.join("run.json");
+    parse_manifest(&path, &bytes_of(&path)?)
+}
+
+/// The contents of a `run.json`; `path` is what errors name.
+///
+/// # Errors
+/// When it is something else, says what no run has written, or is of a newer version.
+pub fn parse_manifest(path: &Path, bytes: &[u8]) -> Result<Manifest, ResultsError> {
+    let manifest = parse(path, bytes, manifest::SCHEMA)?;
+    match soundness::trouble(&manifest) {
+        None => Ok(manifest),
+        Some(what) => Err(ResultsError::Unsound { path: path.to_path_buf(), what }),
+    }
 }
 
 /// Reads `results.json`.
@@ -58,7 +80,8 @@ pub fn manifest(run_folder: &Path) -> Result<Manifest, ResultsError> {
 /// # Errors
 /// When there is none, or it is of a newer version.
 pub fn load(run_folder: &Path) -> Result<Results, ResultsError> {
-    read(&run_folder.join("results.json"), schema::SCHEMA)
+    let path = run_folder.join("results.json");
+    parse(&path, &bytes_of(&path)?, schema::SCHEMA)
 }
 
 /// Writes `results.json`, `results_local.json` and, where a topology spans two hosts, `results_remote.json`.
@@ -92,17 +115,20 @@ fn write_json(path: &Path, results: &Results) -> Result<(), ResultsError> {
     Ok(write_atomically(path, &text)?)
 }
 
-fn read<T: DeserializeOwned>(path: &Path, known: u32) -> Result<T, ResultsError> {
+fn bytes_of(path: &Path) -> Result<Vec<u8>, ResultsError> {
+    fs::read(path).map_err(|source| ResultsError::Read { path: path.to_path_buf(), source })
+}
+
+fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8], known: u32) -> Result<T, ResultsError> {
     #[derive(Deserialize)]
     struct Version {
         schema: u32,
     }
-    let text = fs::read(path).map_err(|source| ResultsError::Read { path: path.to_path_buf(), source })?;
     let foreign = |source| ResultsError::Json { path: path.to_path_buf(), source };
     // First the version alone: a newer layout need not parse as this one.
-    let Version { schema: found } = serde_json::from_slice(&text).map_err(foreign)?;
+    let Version { schema: found } = serde_json::from_slice(bytes).map_err(foreign)?;
     if found > known {
         return Err(ResultsError::NewerSchema { path: path.to_path_buf(), found, known });
     }
-    serde_json::from_slice(&text).map_err(foreign)
+    serde_json::from_slice(bytes).map_err(foreign)
 }

@@ -5,8 +5,9 @@ mod compare;
 mod compute;
 mod files;
 pub mod schema;
+mod soundness;
 mod verdict;
 
-pub use compute::compute;
-pub use files::{ResultsError, load, manifest, write};
+pub use compute::{compute, compute_of};
+pub use files::{ResultsError, load, manifest, parse_manifest, write};
 pub use schema::Results;

@@ -18,7 +18,7 @@ use parquet::schema::types::ColumnPath;
 use rpycbench_measure::Samples;
 
 mod read;
-pub use read::{BlockColumns, read};
+pub use read::{BlockColumns, read, read_from};
 
 /// Rows held before they are written out: some 8 MB of them, and enough for the delta coding to pay.
 const ROW_GROUP_ROWS: usize = 128 * 1024;

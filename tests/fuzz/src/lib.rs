@@ -6,10 +6,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use prost::Message;
+use prost::bytes::Bytes;
 use rpycbench_agent::limits::Limits;
 use rpycbench_certs::enrol::Code;
 use rpycbench_certs::{Holder, Validity};
 use rpycbench_controller::plan::Plan;
+use rpycbench_controller::store::samples::read_from;
+use rpycbench_controller::{report, results};
 use rpycbench_proto::frame::{CommandFrame, EventFrame};
 use rpycbench_proto::segment::{Chain, Segment};
 use rpycbench_proto::{InvalidMessage, pb};
@@ -19,7 +22,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 pub type Target = fn(&[u8]) -> bool;
 
 /// All targets, by the names of their folders.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("plan", plan),
     ("limits", limits),
     ("enrolment-code", enrolment_code),
@@ -27,6 +30,8 @@ pub const TARGETS: [(&str, Target); 7] = [
     ("event-frame", event_frame),
     ("segments", segments),
     ("certificate", certificate),
+    ("run", run),
+    ("samples", samples),
 ];
 
 /// A plan as a user is given it by somebody else.
@@ -106,4 +111,18 @@ fn certificate(bytes: &[u8]) -> bool {
     let named = Holder::of(&CertificateDer::from(bytes));
     let dated = str::from_utf8(bytes).map(Validity::of);
     named.is_ok_and(|holder| holder.to_string().starts_with("spiffe://")) || dated.is_ok_and(|dated| dated.is_ok())
+}
+
+/// The `run.json` of a folder that somebody has sent, whose samples are missing: results and report are made all the same.
+fn run(bytes: &[u8]) -> bool {
+    let Ok(manifest) = results::parse_manifest(Path::new("run.json"), bytes) else { return false };
+    let results = results::compute_of(Path::new("nowhere"), &manifest);
+    let report = report::text(&manifest, &results);
+    report.is_ok_and(|text| !text.is_empty())
+}
+
+/// A file of samples from there.
+fn samples(bytes: &[u8]) -> bool {
+    let columns = read_from(Bytes::copy_from_slice(bytes), Path::new("samples.parquet"));
+    columns.is_ok_and(|columns| columns.start_ns.len() == columns.end_ns.len())
 }

@@ -25,6 +25,15 @@ pub(super) struct Graph {
     pub(super) note: String,
 }
 
+impl Graph {
+    fn of(name: &'static str, planned: Result<Drawing, String>) -> Self {
+        match planned {
+            Ok(drawing) => Self { name, drawn: true, note: drawing.note(), alt: drawing.title().to_owned() },
+            Err(why) => Self { name, drawn: false, note: why, alt: String::new() },
+        }
+    }
+}
+
 /// More topologies than this are more lines, or bars of one group, than anyone tells apart.
 const MOST_TOPOLOGIES: usize = 4;
 
@@ -67,18 +76,19 @@ pub(super) fn write(run_folder: &Path, view: &View<'_>) -> Result<Vec<Graph>, Re
     fs::create_dir_all(&folder).map_err(|source| FolderError { path: folder.clone(), source })?;
     let mut graphs = Vec::new();
     for (name, planned) in planned(view) {
-        let graph = match planned {
-            Ok(drawing) => {
-                let drawn = drawing.draw().map_err(|what| ReportError::Draw { path: folder.join(name), what })?;
-                write_atomically(&folder.join(format!("{name}.svg")), drawn.svg.as_bytes())?;
-                write_atomically(&folder.join(format!("{name}.png")), &drawn.png)?;
-                Graph { name, drawn: true, note: drawing.note(), alt: drawing.title().to_owned() }
-            }
-            Err(why) => Graph { name, drawn: false, note: why, alt: String::new() },
-        };
-        graphs.push(graph);
+        if let Ok(drawing) = &planned {
+            let drawn = drawing.draw().map_err(|what| ReportError::Draw { path: folder.join(name), what })?;
+            write_atomically(&folder.join(format!("{name}.svg")), drawn.svg.as_bytes())?;
+            write_atomically(&folder.join(format!("{name}.png")), &drawn.png)?;
+        }
+        graphs.push(Graph::of(name, planned));
     }
     Ok(graphs)
+}
+
+/// The graphs that [`write`] would draw.
+pub(super) fn described(view: &View<'_>) -> Vec<Graph> {
+    planned(view).into_iter().map(|(name, planned)| Graph::of(name, planned)).collect()
 }
 
 /// A section that has something to draw.

@@ -1,14 +1,14 @@
 //! The way back: samples from Parquet to columns.
 
 use std::fs::File;
-use std::panic;
+use std::panic::{self, UnwindSafe};
 use std::path::Path;
 
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::{DataType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
-use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use parquet::file::reader::{ChunkReader, FileReader, RowGroupReader, SerializedFileReader};
 
 use super::{ROW_GROUP_ROWS, SamplesError};
 
@@ -34,8 +34,16 @@ pub struct BlockColumns {
 pub fn read(path: &Path) -> Result<BlockColumns, SamplesError> {
     let file =
         File::open(path).map_err(|source| SamplesError::Io { action: "open", path: path.to_path_buf(), source })?;
+    read_from(file, path)
+}
+
+/// [`read`] of what may be anywhere; `path` is what errors name.
+///
+/// # Errors
+/// As there.
+pub fn read_from(source: impl ChunkReader + UnwindSafe + 'static, path: &Path) -> Result<BlockColumns, SamplesError> {
     // The library asserts some of what it reads: damage at the right place would end the program.
-    let found = panic::catch_unwind(|| columns(file));
+    let found = panic::catch_unwind(|| columns(source));
     let found = found.unwrap_or_else(|_| Err(Problem::Foreign("it is damaged".to_owned())));
     found.map_err(|problem| match problem {
         Problem::Parquet(source) => SamplesError::Parquet { path: path.to_path_buf(), source },
@@ -54,8 +62,8 @@ impl From<ParquetError> for Problem {
     }
 }
 
-fn columns(file: File) -> Result<BlockColumns, Problem> {
-    let reader = SerializedFileReader::new(file)?;
+fn columns(source: impl ChunkReader + 'static) -> Result<BlockColumns, Problem> {
+    let reader = SerializedFileReader::new(source)?;
     check_places(reader.metadata())?;
     let schema = reader.metadata().file_metadata().schema_descr_ptr();
     let place = |name: &str| {

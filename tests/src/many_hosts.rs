@@ -1,0 +1,118 @@
+//! Hosts of a virtual LAN: turin with the controller, and others each with an agent that it has enrolled.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use crate::lan::{Lan, Unavailable};
+use crate::sandbox::binaries;
+use crate::{Outcome, Sandbox};
+
+/// Where the controller runs.
+pub const CONTROLLER: &str = "turin";
+
+/// turin and its agents on other hosts.
+pub struct ManyHosts {
+    /// The network between them.
+    pub lan: Lan,
+    /// Where the controller runs and its results are.
+    pub sandbox: Sandbox,
+    agents: Vec<Agent>,
+}
+
+/// The agent of a host.
+struct Agent {
+    host: String,
+    state: PathBuf,
+    address: SocketAddr,
+    process: Option<Process>,
+}
+
+/// Ends when it is dropped.
+struct Process(Child);
+
+impl ManyHosts {
+    /// Makes the LAN, starts the agents, enrols them. The environments are those of the sandbox.
+    ///
+    /// # Errors
+    /// When there can be no LAN here.
+    ///
+    /// # Panics
+    /// When an agent does not start or is not enrolled.
+    pub fn start(sandbox: Sandbox, agents: &[&str]) -> Result<Self, Unavailable> {
+        let lan = Lan::switched(&[&[CONTROLLER], agents].concat())?;
+        let mut hosts = Self { lan, sandbox, agents: Vec::new() };
+        for &host in agents {
+            let state = hosts.sandbox.path().join(host);
+            std::fs::create_dir(&state).expect("a folder");
+            let environments = hosts.sandbox.home().join("agent/environments");
+            std::os::unix::fs::symlink(environments, state.join("environments")).expect("a link");
+            let address = SocketAddr::new(hosts.lan.address(host), 7443);
+            hosts.agents.push(Agent { host: host.to_owned(), state, address, process: None });
+            hosts.start_agent(host);
+            let mut code = hosts.command(host, &["enrol-code", "--name", host]);
+            let code: Outcome = code.output().expect("the agent starts").into();
+            let mut enrol = hosts.controller(&["enrol", &address.to_string(), "--code", code.stdout.trim()]);
+            let enrolled: Outcome = enrol.output().expect("it ends").into();
+            assert_eq!(enrolled.code, Some(0), "{enrolled:?}");
+        }
+        Ok(hosts)
+    }
+
+    /// Of every host with an agent, its name and the agent's address.
+    pub fn addresses(&self) -> impl Iterator<Item = (&str, SocketAddr)> {
+        self.agents.iter().map(|agent| (agent.host.as_str(), agent.address))
+    }
+
+    /// Kills a host's agent and starts it again.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn kill_agent(&mut self, host: &str) {
+        self.agent_mut(host).process = None;
+        self.start_agent(host);
+    }
+
+    /// `rpycbench-controller` on turin.
+    pub fn controller(&self, args: &[&str]) -> Command {
+        let template = self.sandbox.controller(args);
+        let mut command = self.lan.command(CONTROLLER, template.get_program());
+        command.args(args).current_dir(self.sandbox.path());
+        for (name, value) in template.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        command
+    }
+
+    fn start_agent(&mut self, host: &str) {
+        let address = self.agent(host).address.to_string();
+        let mut child =
+            self.command(host, &["serve", "--listen", &address]).stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut said = String::new();
+        BufReader::new(child.stdout.as_mut().expect("a pipe")).read_line(&mut said).expect("it says that it listens");
+        self.agent_mut(host).process = Some(Process(child));
+    }
+
+    /// `rpycbench-agent` on a host.
+    fn command(&self, host: &str, args: &[&str]) -> Command {
+        let mut command = self.lan.command(host, binaries().join("rpycbench-agent"));
+        command.args(args).arg("--state").arg(&self.agent(host).state).stderr(Stdio::null());
+        command
+    }
+
+    fn agent(&self, host: &str) -> &Agent {
+        self.agents.iter().find(|agent| agent.host == host).unwrap_or_else(|| panic!("{host} has no agent"))
+    }
+
+    fn agent_mut(&mut self, host: &str) -> &mut Agent {
+        self.agents.iter_mut().find(|agent| agent.host == host).unwrap_or_else(|| panic!("{host} has no agent"))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}

@@ -17,6 +17,7 @@ use std::time::Duration;
 use rpycbench_certs::enrol::{AgentState, ENROL_SERVER_NAME};
 use rpycbench_certs::{CertError, Identity, in_words};
 use rpycbench_proto::pb::agent_server::AgentServer;
+use rpycbench_proto::pb::clock_server::ClockServer;
 use rpycbench_proto::pb::enrolment_server::EnrolmentServer;
 use rpycbench_proto::pb::renewal_server::RenewalServer;
 use tokio::net::{TcpListener, TcpStream};
@@ -32,6 +33,7 @@ use connection::Connection;
 use gate::{Gate, Place};
 
 use crate::enrolment::EnrolmentService;
+use crate::probing::ClockService;
 use crate::renewal::RenewalService;
 use crate::service::AgentService;
 
@@ -105,6 +107,8 @@ impl Doors {
 pub struct Services {
     /// Behind the first.
     pub agent: AgentService,
+    /// Beside it.
+    pub clock: ClockService,
     /// Beside it, where the identity is the agent's own.
     pub renewal: Option<RenewalService>,
     /// Behind the second.
@@ -132,7 +136,7 @@ pub async fn serve(
     services: Services,
     stop: CancellationToken,
 ) -> Result<(), tonic::transport::Error> {
-    let Services { agent, renewal, enrolment } = services;
+    let Services { agent, clock, renewal, enrolment } = services;
     let (to_agent, agent_connections) = mpsc::channel(ACCEPTED_QUEUE);
     let (to_enrolment, enrolment_connections) = mpsc::channel(ACCEPTED_QUEUE);
     let controllers = Gate::new(CONTROLLERS, CONTROLLERS);
@@ -154,6 +158,7 @@ pub async fn serve(
     let renewal = renewal.map(|renewal| RenewalServer::new(renewal).max_decoding_message_size(MESSAGE_BYTES));
     let served = bounded()
         .add_service(AgentServer::new(agent.clone()).max_decoding_message_size(MESSAGE_BYTES))
+        .add_service(ClockServer::new(clock).max_decoding_message_size(MESSAGE_BYTES))
         .add_optional_service(renewal)
         .serve_with_incoming_shutdown(ReceiverStream::new(agent_connections), stop.cancelled_owned())
         .await;

@@ -20,6 +20,7 @@ use crate::child::{Journal, exec, keeper};
 use crate::confinement::Confinement;
 use crate::enrolment::EnrolmentService;
 use crate::limits::{LimitsError, LimitsSource};
+use crate::probing::ClockService;
 use crate::renewal::RenewalService;
 use crate::service::{AgentService, Credentials};
 use crate::{accept, administered, confinement, doctor, host, spool};
@@ -191,6 +192,7 @@ async fn child(state: PathBuf, otlp: Option<String>, confinement: Mode) -> Resul
     spool::sweep(&state, SystemTime::now());
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let reply = ChildReply { address: listener.local_addr()? };
+    let clock = ClockService::start(reply.address);
     say(&serde_json::to_string(&reply)?)?;
     let controller_gone = shutdown.drain.clone();
     tokio::spawn(async move {
@@ -208,7 +210,7 @@ async fn child(state: PathBuf, otlp: Option<String>, confinement: Mode) -> Resul
         journal,
         shutdown.drain.clone(),
     );
-    accept::serve(listener, doors, Services { agent, renewal: None, enrolment: None }, shutdown.drain).await?;
+    accept::serve(listener, doors, Services { agent, clock, renewal: None, enrolment: None }, shutdown.drain).await?;
     telemetry.stop();
     Ok(())
 }
@@ -258,6 +260,7 @@ async fn serve(
             journal,
             shutdown.drain.clone(),
         ),
+        clock: ClockService::start(listener.local_addr()?),
         renewal: Some(RenewalService::new(state.clone(), doors.clone())),
         enrolment: Some(EnrolmentService::new(state, doors.clone())),
     };

@@ -4,9 +4,10 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use rpycbench_probe::clock;
 use rpycbench_proto::message::Link;
 
-use crate::{clock, link};
+use crate::link;
 
 /// What `ping` sends by default, and small enough to fit every network whole.
 const BYTES: usize = 64;

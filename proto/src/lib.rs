@@ -1,9 +1,11 @@
 //! The contract between controller and agent.
 //!
 //! `rpycbench/v1/agent.proto` holds the messages and the state machine that both sides follow. [`pb`] is generated from it
-//! (with `enrol.proto` and `renew.proto`, how an agent gets its certificates) and checked in; a test says when it is stale. [`Command`] and [`Event`] are the same conversation in checked types: only
+//! (with `enrol.proto` and `renew.proto`, how an agent gets its certificates, and `clock.proto`, how its clock is known) and
+//! checked in; a test says when it is stale. [`Command`] and [`Event`] are the same conversation in checked types: only
 //! `convert/` here, the agent's `service.rs` and the controller's `session.rs` see the generated ones.
 
+pub mod clock;
 mod convert;
 pub mod delivery;
 pub mod frame;

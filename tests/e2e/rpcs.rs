@@ -49,9 +49,10 @@ enum Caller {
 use Caller::{AnAgent, Controller, Enrolling, ExpiredController, InTheClear, NoCertificate, OtherController};
 
 /// What the controller gets, and what somebody gets who wants to enrol. All others are never let in.
-const ROWS: [(&str, Answer, Answer); 6] = [
+const ROWS: [(&str, Answer, Answer); 7] = [
     ("Agent.Hello", Heard, Unknown),
     ("Agent.Run", Heard, Unknown),
+    ("Clock.Probe", Heard, Unknown),
     ("Renewal.Begin", Heard, Unknown),
     ("Renewal.Complete", Heard, Unknown),
     ("Enrolment.Begin", Unknown, Heard),

@@ -5,7 +5,7 @@ use std::path::Path;
 use procfs::process::all_processes;
 
 use super::{Finding, read};
-use crate::clock::raw_ns;
+use rpycbench_probe::clock::raw_ns;
 
 const SOURCE: &str = "/sys/devices/system/clocksource/clocksource0";
 /// Readings to take the median of.

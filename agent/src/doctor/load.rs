@@ -6,8 +6,8 @@ use std::time::Duration;
 use procfs::process::all_processes;
 
 use super::{Finding, read};
-use crate::clock::raw_ns;
 use crate::placement;
+use rpycbench_probe::clock::raw_ns;
 
 /// How long the CPUs are watched: a hundred of the kernel's ticks, so that a tick is a hundredth.
 const WATCHED: Duration = Duration::from_secs(1);

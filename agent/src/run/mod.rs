@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 
 use rpycbench_certs::Identity;
 use rpycbench_measure::Stack;
+use rpycbench_probe::clock;
 use rpycbench_proto::message::{CellId, Event, Exit, Failure, Open};
 use rpycbench_proto::{Command, PROTOCOL};
 use tokio::sync::{mpsc, oneshot};
@@ -23,7 +24,7 @@ use tracing::Instrument;
 use consent::{Armed, Words};
 
 use crate::child::Journal;
-use crate::clock;
+
 use crate::confinement::Confinement;
 use crate::drive::{self, Drive};
 use crate::holder::Hold;

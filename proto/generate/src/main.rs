@@ -22,7 +22,8 @@ fn kept() -> PathBuf {
 }
 
 fn generate() -> Result<String, Box<dyn Error>> {
-    let sources = ["agent.proto", "enrol.proto", "renew.proto"].map(|name| proto().join("rpycbench/v1").join(name));
+    let sources = ["agent.proto", "clock.proto", "enrol.proto", "renew.proto"]
+        .map(|name| proto().join("rpycbench/v1").join(name));
     let files = protox::compile(sources, [proto()])?;
     let fresh = tempfile::tempdir()?;
     tonic_prost_build::configure().out_dir(fresh.path()).compile_fds(files)?;

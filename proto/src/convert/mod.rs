@@ -1,6 +1,7 @@
 //! Between generated messages and checked types: `From` on the way out cannot fail, `TryFrom` on the way in names the
 //! field that is wrong.
 
+mod clock;
 mod commands;
 mod events;
 mod facts;

@@ -1,0 +1,171 @@
+//! Answers who wants to know this host's clock: over a session's stream, and datagrams within it. See `clock.proto`.
+
+mod responder;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rpycbench_probe::clock::raw_ns;
+use rpycbench_probe::ledger::{Break, BreakKind, Reading};
+use rpycbench_proto::clock::{Answer, Asking, ClockBreak, Telling};
+use rpycbench_proto::pb;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, StreamExt};
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::audit::Peer;
+
+use responder::Responder;
+
+/// Controllers that want to know at the same time; a run has one for each agent.
+const SESSIONS: usize = 8;
+/// Questions and answers on their way; what finds no place is not told, and counts as lost.
+const QUEUE: usize = 512;
+/// Answers that are told together, which is after a burst at the latest.
+const TOLD_TOGETHER: usize = 64;
+/// How often a session looks what has become of the clocks, and tells what was answered meanwhile.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// The sessions that datagrams may belong to.
+type Sessions = Arc<Mutex<HashMap<[u8; 16], mpsc::Sender<Input>>>>;
+
+/// What a session hears.
+#[derive(Debug)]
+enum Input {
+    /// A question over its stream, and when it had come.
+    Asked { number: u64, received_ns: i64 },
+    /// A datagram that was answered.
+    Answered(Answer),
+    /// The stream has ended.
+    Gone,
+}
+
+/// The service.
+#[derive(Clone, Debug)]
+pub struct ClockService {
+    /// `None` where no datagrams can be answered.
+    responder: Option<Responder>,
+    sessions: Sessions,
+}
+
+impl ClockService {
+    /// Answers questions of the streams, and datagrams at that address where it can. Its port should be that of the agent:
+    /// who lets the one pass then lets the other.
+    pub fn start(address: SocketAddr) -> Self {
+        let responder = Responder::start(address).inspect_err(
+            |error| tracing::warn!(%address, %error, "no datagrams will be answered: clocks are known less well"),
+        );
+        let responder = responder.ok();
+        let sessions = responder.as_ref().map_or_else(Sessions::default, Responder::sessions);
+        Self { responder, sessions }
+    }
+}
+
+#[tonic::async_trait]
+impl pb::clock_server::Clock for ClockService {
+    type ProbeStream = Pin<Box<dyn Stream<Item = Result<pb::ProbeReply, Status>> + Send>>;
+
+    async fn probe(
+        &self,
+        request: Request<Streaming<pb::ProbeRequest>>,
+    ) -> Result<Response<Self::ProbeStream>, Status> {
+        let peer = Peer::of(&request);
+        let mut asking = request.into_inner();
+        let first = timeout(LOOK * 50, asking.next()).await.ok().flatten().and_then(Result::ok).map(Asking::try_from);
+        let Some(Ok(Asking::Open)) = first else {
+            return Err(Status::invalid_argument("the first word of a stream must open a session"));
+        };
+        let (inputs, queue) = mpsc::channel(QUEUE);
+        let session = self.enter(&inputs)?;
+        tracing::debug!(%peer, "asks for the clock");
+        let (telling, told) = mpsc::channel(QUEUE);
+        let port = self.responder.as_ref().map(Responder::port);
+        tokio::spawn(listen(asking, inputs));
+        let sessions = self.sessions.clone();
+        tokio::spawn(async move {
+            // A reader that is gone ends it.
+            let _ = tell(Telling::Probing { session, port }, queue, telling).await;
+            sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&session);
+        });
+        let told = ReceiverStream::new(told).map(|telling: Telling| Ok(telling.into()));
+        Ok(Response::new(Box::pin(told)))
+    }
+}
+
+impl ClockService {
+    /// A session that nobody can guess.
+    fn enter(&self, inputs: &mpsc::Sender<Input>) -> Result<[u8; 16], Status> {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        if sessions.len() >= SESSIONS {
+            return Err(Status::resource_exhausted(format!("{SESSIONS} others ask for this host's clock already")));
+        }
+        let session: [u8; 16] = rand::random();
+        sessions.insert(session, inputs.clone());
+        Ok(session)
+    }
+}
+
+/// Hands on what a stream asks, with the moment at which it was there.
+async fn listen(mut asking: Streaming<pb::ProbeRequest>, inputs: mpsc::Sender<Input>) {
+    while let Some(Ok(request)) = asking.next().await {
+        let (Ok(received_ns), Ok(Asking::Question { number })) = (raw_ns(), Asking::try_from(request)) else { break };
+        if inputs.send(Input::Asked { number, received_ns }).await.is_err() {
+            return;
+        }
+    }
+    drop(inputs.send(Input::Gone).await);
+}
+
+/// Somebody has stopped to listen, or this host has no clocks.
+struct Over;
+
+impl<T> From<mpsc::error::SendError<T>> for Over {
+    fn from(_: mpsc::error::SendError<T>) -> Self {
+        Self
+    }
+}
+
+impl From<nix::Error> for Over {
+    fn from(_: nix::Error) -> Self {
+        Self
+    }
+}
+
+/// A session, to its end.
+async fn tell(first: Telling, mut queue: mpsc::Receiver<Input>, telling: mpsc::Sender<Telling>) -> Result<(), Over> {
+    telling.send(first).await?;
+    let mut answers = Vec::new();
+    let mut seen = Reading::take()?;
+    loop {
+        let input = timeout(LOOK, queue.recv()).await;
+        match input {
+            Ok(None | Some(Input::Gone)) => return Ok(()),
+            Ok(Some(Input::Asked { number, received_ns })) => {
+                let answer = Answer { number, received_ns, sent_ns: raw_ns()?, ..Answer::default() };
+                telling.send(Telling::Answers(vec![answer])).await?;
+            }
+            Ok(Some(Input::Answered(answer))) => answers.push(answer),
+            Err(_) => {}
+        }
+        let now = Reading::take()?;
+        let is_time = now.raw_before_ns - seen.raw_before_ns >= LOOK.as_nanos() as i64;
+        if is_time {
+            if let Some(broken) = now.break_since(&seen) {
+                telling.send(Telling::Break(told(broken))).await?;
+            }
+            seen = now;
+        }
+        if answers.len() >= TOLD_TOGETHER || (is_time && !answers.is_empty()) {
+            telling.send(Telling::Answers(std::mem::take(&mut answers))).await?;
+        }
+    }
+}
+
+fn told(Break { kind, by_ns, from_ns, to_ns }: Break) -> ClockBreak {
+    ClockBreak { slept: kind == BreakKind::Slept, by_ns, from_ns, to_ns }
+}

@@ -78,6 +78,13 @@ impl Constraints {
         self.len() == 0
     }
 
+    /// Those at the instants `from..=to` of A: for a [`Hull`](super::Hull) of a time short enough for a clock to
+    /// keep its rate.
+    pub fn between(&self, from: i64, to: i64) -> Self {
+        let within = |points: &[Point]| points.iter().copied().filter(|it| (from..=to).contains(&it.at)).collect();
+        Self { lowers: within(&self.lowers), uppers: within(&self.uppers) }
+    }
+
     pub(super) fn from_sides(lowers: Vec<Point>, uppers: Vec<Point>) -> Self {
         Self { lowers, uppers }
     }
@@ -98,12 +105,6 @@ impl Constraints {
         instants.sort_unstable();
         instants.dedup();
         instants
-    }
-
-    /// Those at the instants `from..=to`.
-    pub(super) fn between(&self, from: i64, to: i64) -> Self {
-        let within = |points: &[Point]| points.iter().copied().filter(|it| (from..=to).contains(&it.at)).collect();
-        Self { lowers: within(&self.lowers), uppers: within(&self.uppers) }
     }
 }
 

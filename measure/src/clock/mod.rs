@@ -33,8 +33,10 @@
 //! data by anyone: a clock exists that fits all of it. So a bound that is too tight by v (a receive stamp taken v
 //! plus its message's delay too early, a step by that much) is found if and only if v exceeds what lies
 //! between the truth and the nearest bound of the other side: the delay of that message, plus the wander
-//! allowed over the time between them. What stays unseen moves a bound past the truth by no more than that.
-//! Asymmetry of delays is never seen, and moves no bound, only what lies in its middle.
+//! allowed over the time between. What stays unseen moves a bound past the truth by no more than that there, and
+//! elsewhere in proportion, by way of the mean rate. Nor is a wander seen that comes and goes between two
+//! constraints; so there should be some near whatever is converted. Asymmetry of delays is never seen, and moves no
+//! bound, only what lies in its middle.
 //!
 //! # Arithmetic
 //!

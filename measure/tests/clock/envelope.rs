@@ -123,6 +123,18 @@ proptest! {
     }
 }
 
+/// Where bounds cross as far at several instants, the first is named.
+#[test]
+fn a_falsification_names_where_it_is_worst() {
+    let known = constraints(&[(0, 5), (100, 9), (200, 9), (300, 2)], &[(0, 0), (100, 0), (200, 0), (300, 0)]);
+    let rates = RateBounds::new(-1_000_000, 1_000_000).expect("rates");
+    let falsified = Envelope::build(&known, rates).expect_err("they cross");
+    assert_eq!((falsified.at, falsified.by_ns), (100, 9));
+    assert_eq!(falsified.to_string(), "bounds of the clock cross by 9 ns when it reads 100 ns");
+    let infeasible = Hull::build(&known).expect_err("they cross");
+    assert_eq!((infeasible.at, infeasible.by_ns), (100, 9));
+}
+
 #[test]
 fn rates_at_which_a_clock_stands_still_are_refused() {
     for [min, max] in [[1, 0], [-1_000_000_000, 0], [0, 1_000_000_000]] {

@@ -1,7 +1,10 @@
 //! The hull against brute force: the linear programme solved by trying every vertex of its feasible region.
 
 use proptest::prelude::*;
+use rand::RngExt;
 use rpycbench_measure::clock::{Constraints, Hull, Interval};
+
+use super::world::{self, SECOND, Traffic, World, rng};
 
 /// A lower or an upper bound on the line a + b x at x.
 #[derive(Debug, Clone, Copy)]
@@ -110,6 +113,27 @@ fn check(bounds: &[Bound], ys: &[i64]) -> Result<(), TestCaseError> {
     prop_assert_eq!(hull.drift().max_ppb, slope(1));
     prop_assert_eq!(hull.drift().min_ppb, slope(-1).map(|it| -it));
     Ok(())
+}
+
+/// Of a clock that changes its rate there is no hull, but one of the time before and one of that after.
+#[test]
+fn of_a_part_of_the_time_there_is_a_hull() {
+    for seed in 0..50 {
+        let mut rng = rng(seed);
+        let mut world = World::random(&mut rng, 0);
+        let middle = world.span.start.midpoint(world.span.end);
+        world.change_rate(middle, 150_000);
+        let known = world::constraints(&world.messages(&mut rng, Traffic::dense(&world)));
+        for part in [world.span.start..middle, middle..world.span.end] {
+            let hull = Hull::build(&known.between(part.start, part.end)).expect("the rate did not change");
+            for y in (0..50).map(|_| rng.random_range(part.clone())) {
+                assert_eq!(world.missed_by(y, hull.at(y).plus(y)), 0, "seed {seed}, instant {y}");
+            }
+        }
+        // A second or two are too short to tell: delays of up to 400 µs.
+        let is_long = world.span.end - world.span.start > 20 * SECOND;
+        assert!(!is_long || Hull::build(&known).is_err(), "seed {seed}");
+    }
 }
 
 #[test]

@@ -15,7 +15,6 @@
 
 use super::chain::{Chain, Line};
 use super::constraints::{Constraints, Point};
-use super::exchange::STAMP_MAX_NS;
 use super::interval::Interval;
 use super::rate::BILLION;
 
@@ -83,11 +82,8 @@ impl Hull {
         })
     }
 
-    /// Where φ is when A reads `y`. An end is none where lines go as far as they like, and beyond ±2⁶¹ ns.
+    /// Where φ is when A reads `y`. An end is none where lines go as far as they like.
     pub fn at(&self, y: i64) -> Interval {
-        if !(-STAMP_MAX_NS..=STAMP_MAX_NS).contains(&y) {
-            return Interval::UNKNOWN;
-        }
         Interval::outward(self.below.at(y).map(|of_negated| -of_negated), self.above.at(y))
     }
 

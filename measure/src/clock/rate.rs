@@ -59,10 +59,10 @@ impl RateBounds {
         }
     }
 
-    /// How much φ gains over `ns`, at the least and at the most; exact, in the unit of [`BILLION`].
-    pub(super) fn gain(self, ns: i128) -> [i128; 2] {
-        let ends = [self.min_ppb, self.max_ppb].map(|ppb| i128::from(ppb) * ns);
-        if ns < 0 { [ends[1], ends[0]] } else { ends }
+    /// How much φ gains over `ns`, at the least and at the most; exact, in the unit of [`BILLION`]. Time does not go
+    /// back.
+    pub(super) fn gain(self, ns: u64) -> [i128; 2] {
+        [self.min_ppb, self.max_ppb].map(|ppb| i128::from(ppb) * i128::from(ns))
     }
 }
 

@@ -148,7 +148,7 @@ impl Clocked {
 
     /// The time of C while A ran for `ns`.
     fn residence(ns: i64, rates: RateBounds) -> Self {
-        let [least, greatest] = rates.gain(ns.into());
+        let [least, greatest] = rates.gain(ns.unsigned_abs());
         let ns = i128::from(ns);
         let interval = Interval::outward(Some(ns + floor_div(least, BILLION)), Some(ns + ceil_div(greatest, BILLION)));
         Self { interval, mid: interval.mid() }

@@ -179,7 +179,9 @@ fn a_jump_of_the_rate_widens_the_assumptions_and_is_said() {
         let messages = world.messages(&mut rng, traffic);
         let mapping = Mapping::new(&constraints(&messages), &[], Assumptions::default());
         let said = mapping.events().iter().any(|event| matches!(event.kind, EventKind::AssumptionAdjusted(_)));
-        assert!(said && mapping.epochs()[0].wander_ppb() > 15_000, "seed {seed}: {:?}", mapping.events());
+        let wander = mapping.epochs()[0].wander_ppb();
+        let is_doubled = [30_000, 60_000, 120_000, 240_000, 480_000].contains(&wander);
+        assert!(said && is_doubled, "seed {seed}: {wander} ppb, {:?}", mapping.events());
         for _ in 0..300 {
             let y = world.instant(&mut rng);
             let converted = mapping.convert(y);

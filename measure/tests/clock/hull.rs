@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use rand::RngExt;
-use rpycbench_measure::clock::{Constraints, Hull, Interval};
+use rpycbench_measure::clock::{Constraints, Hull, Interval, STAMP_MAX_NS};
 
 use super::world::{self, SECOND, Traffic, World, rng};
 
@@ -143,6 +143,25 @@ fn of_one_instant_lines_go_anywhere_else() {
     assert_eq!(hull.at(5), Interval::new(-7, 7));
     assert_eq!([hull.at(4), hull.at(6), hull.at(i64::MAX)], [Interval::UNKNOWN; 3]);
     assert_eq!((hull.drift().min_ppb, hull.drift().max_ppb), (None, None));
+}
+
+/// From one end of the range of stamps to the other, with the steepest slopes there can be.
+#[test]
+fn a_hull_of_the_widest_range_does_not_overflow() {
+    let mut known = Constraints::default();
+    known.push_upper(-STAMP_MAX_NS, STAMP_MAX_NS).expect("in range");
+    known.push_lower(-STAMP_MAX_NS, STAMP_MAX_NS).expect("in range");
+    let hull = Hull::build(&known).expect("one falls by 2 ns a ns");
+    assert_eq!((hull.drift().min_ppb, hull.drift().max_ppb), (Some(-2_000_000_000), None));
+    let bound = 2 * STAMP_MAX_NS;
+    assert_eq!(hull.at(STAMP_MAX_NS + 5), Interval { low: Some(-bound - 10), high: None });
+    assert_eq!(hull.at(-STAMP_MAX_NS - 5), Interval { low: None, high: Some(bound + 10) });
+    assert_eq!([hull.at(i64::MIN), hull.at(i64::MAX)], [Interval::UNKNOWN; 2]);
+    // The other way round, all lines are between two that cross.
+    known.push_lower(-STAMP_MAX_NS, -STAMP_MAX_NS + 1).expect("in range");
+    known.push_upper(STAMP_MAX_NS - 1, STAMP_MAX_NS).expect("in range");
+    let hull = Hull::build(&known).expect("feasible");
+    assert!([i64::MIN, i64::MAX].iter().all(|&y| hull.at(y).contains(0)));
 }
 
 #[test]

@@ -65,6 +65,21 @@ proptest! {
             }
         }
     }
+
+    /// The only circle there is goes through all hosts, in any order of their numbers.
+    #[test]
+    fn a_contradiction_of_all_hosts_names_all(hosts in Just((0..6).collect::<Vec<_>>()).prop_shuffle()) {
+        let mut matrix = DifferenceMatrix::new(hosts.len());
+        let around = |from: usize| hosts.iter().copied().cycle().skip(from).take(hosts.len());
+        for (i, j) in around(0).zip(around(1)) {
+            let high = if i == 0 { -6 } else { 1 };
+            matrix.bound(i, j, Interval { low: None, high: Some(high) }).expect("these hosts exist");
+        }
+        let circle = tighten(&mut matrix).expect_err("5 - 6 is less than 0");
+        prop_assert_eq!(circle.by_ns, 1);
+        let first = hosts.iter().position(|host| circle.hosts.first() == Some(host)).expect("one of them");
+        prop_assert_eq!(circle.hosts, around(first).collect::<Vec<_>>());
+    }
 }
 
 #[test]

@@ -72,6 +72,12 @@ fn the_ways_limit_each_other() {
     let split = mapping.split(Request { t1: 7_000, s1: 16_000, s2: 16_000, t4: 19_000 }).expect("causal");
     assert_eq!(split.out, Part { low: 3_000, mid: None, high: 12_000 });
     assert_eq!(split.back, Part { low: 0, mid: None, high: 9_000 });
+    // Even if only one of the two stamps has a bound.
+    let mut known = Constraints::default();
+    known.push_upper(600, 700).expect("in range");
+    let mapping = Mapping::new(&known, &[Break::at(550)], Assumptions::default());
+    let split = mapping.split(Request { t1: 0, s1: 500, s2: 600, t4: 1_000 }).expect("causal");
+    assert_eq!((split.out.high, split.back.low, split.back.high), (700, 300, 1_000));
 }
 
 #[test]

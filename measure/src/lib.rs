@@ -1,10 +1,12 @@
-//! What a measurement is: values in, values out. No I/O, no async, no protobuf, no clock.
+//! What a measurement is: values in, values out. No I/O, no async, no protobuf, and no clock is read.
 //!
 //! A **plan** names hosts, topologies, servers and workloads. A **cell** is one topology × server × workload × driver ×
 //! **block**; blocks are repetitions with a freshly started server. A cell yields **samples**, one row per call, of integer
-//! nanoseconds. [`statistics`] turns the samples of a cell's blocks into figures with intervals.
+//! nanoseconds. [`statistics`] turns the samples of a cell's blocks into figures with intervals. [`clock`] says what the
+//! clocks of two hosts have to do with each other.
 
 pub mod assignment;
+pub mod clock;
 pub mod columns;
 pub mod confinement;
 pub mod histogram;

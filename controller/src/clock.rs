@@ -7,9 +7,10 @@
 //! One task owns the session and everything reaches it through one queue: who asks, what the agent tells.
 
 mod asker;
+mod offset;
 mod probes;
 mod schedule;
 mod session;
 
-pub(crate) use probes::{Probe, Probes, Stamps, Transport};
-pub(crate) use session::{ClockError, ClockSession};
+pub(crate) use offset::{Around, Offset};
+pub(crate) use session::ClockSession;

@@ -53,6 +53,11 @@ impl Contact {
         Ok(Self { agent, facts, build, certificate, busy_with, clock_ahead, channel })
     }
 
+    /// The connection.
+    pub(crate) fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
     /// Opens a client on the connection.
     pub(crate) fn client(&self) -> AgentClient<Channel> {
         AgentClient::new(self.channel.clone())

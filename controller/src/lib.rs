@@ -5,6 +5,7 @@
 //! run is made from the run folder alone, and can be made again.
 
 pub mod cli;
+mod clock;
 mod contact;
 pub mod conversation;
 mod dial;

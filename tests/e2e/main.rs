@@ -6,6 +6,7 @@
     reason = "test code: a panic is how a test fails, stdout is where it says that it was skipped"
 )]
 
+mod agents_clock;
 mod bad_input;
 mod ban;
 mod clocks;

@@ -19,6 +19,8 @@ pub struct ManyHosts {
     /// Where the controller runs and its results are.
     pub sandbox: Sandbox,
     agents: Vec<Agent>,
+    /// What starts them.
+    by: &'static [&'static str],
 }
 
 /// The agent of a host.
@@ -41,12 +43,20 @@ impl ManyHosts {
     /// # Panics
     /// When an agent does not start or is not enrolled.
     pub fn start(sandbox: Sandbox, agents: &[&str]) -> Result<Self, Unavailable> {
-        let lan = Lan::switched(&[&[CONTROLLER], agents].concat())?;
-        let mut hosts = Self { lan, sandbox, agents: Vec::new() };
+        Ok(Self::on(Lan::switched(&[&[CONTROLLER], agents].concat())?, sandbox, agents, &[]))
+    }
+
+    /// [`ManyHosts::start`] on a LAN that has turin and the others, with agents that are started by a command of theirs.
+    ///
+    /// # Panics
+    /// As there.
+    pub fn on(lan: Lan, sandbox: Sandbox, agents: &[&str], by: &'static [&'static str]) -> Self {
+        let mut hosts = Self { lan, sandbox, agents: Vec::new(), by };
         for &host in agents {
             let state = hosts.sandbox.path().join(host);
             std::fs::create_dir(&state).expect("a folder");
             let environments = hosts.sandbox.home().join("agent/environments");
+            std::fs::create_dir_all(&environments).expect("the shared environments");
             std::os::unix::fs::symlink(environments, state.join("environments")).expect("a link");
             let address = SocketAddr::new(hosts.lan.address(host), 7443);
             hosts.agents.push(Agent { host: host.to_owned(), state, address, process: None });
@@ -57,7 +67,7 @@ impl ManyHosts {
             let enrolled: Outcome = enrol.output().expect("it ends").into();
             assert_eq!(enrolled.code, Some(0), "{enrolled:?}");
         }
-        Ok(hosts)
+        hosts
     }
 
     /// Of every host with an agent, its name and the agent's address.
@@ -96,7 +106,15 @@ impl ManyHosts {
 
     /// `rpycbench-agent` on a host.
     fn command(&self, host: &str, args: &[&str]) -> Command {
-        let mut command = self.lan.command(host, binaries().join("rpycbench-agent"));
+        let program = binaries().join("rpycbench-agent");
+        let mut command = match self.by {
+            [] => self.lan.command(host, program),
+            [by, first @ ..] => {
+                let mut command = self.lan.command(host, by);
+                command.args(first).arg(program);
+                command
+            }
+        };
         command.args(args).arg("--state").arg(&self.agent(host).state).stderr(Stdio::null());
         command
     }

@@ -54,18 +54,34 @@ pub(super) fn ban(name: &str, json: bool) -> Result<(), Error> {
 /// `agents describe`.
 #[tokio::main]
 pub(super) async fn describe(name: &str, json: bool) -> Result<(), Error> {
-    let home = home()?;
-    let known = home.agent(name)?.ok_or_else(|| HomeError::Unknown { name: name.to_owned() })?;
-    if let Some(since) = known.banned {
-        let (host, address) = (known.name.clone(), known.address);
-        return Err(Error::Run(RunError::Banned { host, name: known.name, address, since }));
-    }
-    let who = format!("describe-{}", uuid::Uuid::now_v7());
-    let identity = home.authority()?.controller(&who, IDENTITY_LIFE).map_err(HomeError::from)?;
-    let agent = Agent { host: known.name.clone(), name: known.name.clone(), address: known.address.clone() };
-    let contact = Contact::make(agent, &identity).await?;
+    let known = known(name)?;
+    let contact = contact_with(&known, "describe").await?;
     say(&if json { format!("{}\n", as_json(&known, &contact)) } else { as_text(&known, &contact) });
     Ok(())
+}
+
+/// An agent that was enrolled and not banned.
+fn known(name: &str) -> Result<KnownAgent, Error> {
+    let known = home()?.agent(name)?.ok_or_else(|| HomeError::Unknown { name: name.to_owned() })?;
+    match known.banned {
+        None => Ok(known),
+        Some(since) => {
+            let (host, address) = (known.name.clone(), known.address);
+            Err(Error::Run(RunError::Banned { host, name: known.name, address, since }))
+        }
+    }
+}
+
+async fn contact_with(known: &KnownAgent, purpose: &str) -> Result<Contact, Error> {
+    let who = format!("{purpose}-{}", uuid::Uuid::now_v7());
+    let identity = home()?.authority()?.controller(&who, IDENTITY_LIFE).map_err(HomeError::from)?;
+    let agent = Agent { host: known.name.clone(), name: known.name.clone(), address: known.address.clone() };
+    Ok(Contact::make(agent, &identity).await?)
+}
+
+/// Says hello to an agent; the certificate for it says what for.
+pub(super) async fn contact(name: &str, purpose: &str) -> Result<Contact, Error> {
+    contact_with(&known(name)?, purpose).await
 }
 
 /// From when until when, UTC, RFC 3339.

@@ -2,6 +2,7 @@
 
 mod agents;
 mod check;
+mod clock;
 mod enrol;
 
 use std::io::Write;
@@ -107,6 +108,14 @@ enum AgentsCommand {
         /// The agent's own name.
         name: String,
     },
+    /// How far an agent's clock is ahead of this host's, with a bound that the truth is within; takes five seconds.
+    Clock {
+        /// The agent's own name.
+        name: String,
+        /// Say so every second, until Ctrl-C.
+        #[arg(long)]
+        watch: bool,
+    },
     /// Use an agent no more, from now on and also in a run under way; enrolling it again lifts that.
     Ban {
         /// The agent's own name.
@@ -136,6 +145,7 @@ pub fn main() -> ExitCode {
         Command::Agents { command, json } => match command.unwrap_or(AgentsCommand::List) {
             AgentsCommand::List => agents::list(json),
             AgentsCommand::Describe { name } => agents::describe(&name, json),
+            AgentsCommand::Clock { name, watch } => clock::clock(&name, watch, json),
             AgentsCommand::Ban { name } => agents::ban(&name, json),
         },
         Command::Completions { shell } => {

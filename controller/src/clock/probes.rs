@@ -109,12 +109,20 @@ pub(crate) struct Probes {
     breaks: Vec<ClockBreak>,
     /// Answers that nobody has given, or to what nobody has asked.
     forged: u64,
+    /// Answers that were told of before the asker has told of its question.
+    early: Vec<(Answer, i64)>,
+    /// The number of the last question.
+    last: u64,
 }
 
 impl Probes {
     pub(super) fn asked(&mut self, number: u64, transport: Transport, asked: u64, t1: i64, t1_by_kernel: bool) {
         let open = Open { transport, asked, t1, t1_by_kernel, back: None, answers: Vec::new() };
         self.open.insert(number, open);
+        self.last = self.last.max(number);
+        for (answer, told) in self.early.extract_if(.., |(answer, _)| answer.number == number).collect::<Vec<_>>() {
+            self.told(answer, told);
+        }
     }
 
     /// An answer has come by datagram.
@@ -130,7 +138,11 @@ impl Probes {
     /// The agent tells of an answer; `now` is when it did.
     pub(super) fn told(&mut self, answer: Answer, now: i64) {
         let Some(open) = self.open.get_mut(&answer.number) else {
-            self.forged += u64::from(!self.is_done(answer.number));
+            if answer.number > self.last {
+                self.early.push((answer, now));
+            } else {
+                self.forged += u64::from(!self.is_done(answer.number));
+            }
             return;
         };
         if answer.asked != open.asked {
@@ -182,7 +194,7 @@ impl Probes {
     pub(crate) fn forged(&self) -> u64 {
         // What came back and was answered otherwise is somebody else's, too.
         let others = self.open.values().filter(|open| open.back.is_some() && !open.answers.is_empty());
-        self.forged + others.count() as u64
+        self.forged + (others.count() + self.early.len()) as u64
     }
 
     /// What has happened to the agent's clocks.
@@ -209,7 +221,7 @@ impl Probes {
         let mut constraints = Constraints::default();
         for exchange in self.done.iter().filter_map(Probe::exchange) {
             // One that is out of order is no exchange: it bounds nothing.
-            drop(constraints.push_exchange(exchange));
+            let _ = constraints.push_exchange(exchange);
         }
         let slept = self.breaks.iter().filter(|it| it.slept);
         (constraints, slept.map(|it| Break::between(it.from_ns, it.to_ns)).collect())
@@ -246,6 +258,15 @@ mod tests {
             assert_eq!((probe.t1, probe.answer), (100, Some(Answered { t2: 120, t3: 130, t4: 200 })));
             assert_eq!((probe.stamps(), probes.unanswered(), probes.forged()), (Stamps::Kernel, 0, 0));
         }
+    }
+
+    #[test]
+    fn an_answer_may_be_told_of_before_its_question() {
+        let mut probes = asked(1);
+        probes.told(answer(2, 8, 9), 0);
+        probes.asked(2, Transport::Udp, 8, 110, true);
+        probes.back(2, 9, 200, true);
+        assert_eq!((probes.whole().len(), probes.forged()), (1, 0));
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub(super) struct Conditions {
     pub(super) cut: bool,
     /// All that passes, by TCP or UDP port of either end.
     pub(super) only: Option<u16>,
+    pub(super) no_datagrams: bool,
 }
 
 /// What became of packets.
@@ -186,8 +187,8 @@ impl Line {
 impl State {
     /// When a packet is due at the other end, apart from those before it; none when it never is, which is counted.
     fn admit(&mut self, packet: &[u8], now: Instant) -> Option<Instant> {
-        let Conditions { delay, jitter, loss, bits_per_s, cut, only } = self.conditions;
-        if cut || only.is_some_and(|port| !has_port(packet, port)) {
+        let Conditions { delay, jitter, loss, bits_per_s, cut, only, no_datagrams } = self.conditions;
+        if cut || only.is_some_and(|port| !has_port(packet, port)) || (no_datagrams && protocol(packet) == UDP) {
             self.packets.cut += 1;
             return None;
         }
@@ -215,12 +216,18 @@ impl State {
     }
 }
 
+/// What an IPv4 header says to carry.
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+
+fn protocol(packet: &[u8]) -> u8 {
+    packet.get(9).copied().unwrap_or_default()
+}
+
 /// Whether an IPv4 packet of TCP or UDP comes from or goes to that port.
 fn has_port(packet: &[u8], port: u16) -> bool {
-    const TCP: u8 = 6;
-    const UDP: u8 = 17;
     let header = usize::from(packet.first().copied().unwrap_or_default() & 0x0f) * 4;
     let ports = packet.get(header..header + 4).unwrap_or_default();
-    let carried = packet.get(9).is_some_and(|protocol| [TCP, UDP].contains(protocol));
+    let carried = [TCP, UDP].contains(&protocol(packet));
     carried && ports.chunks(2).any(|bytes| bytes == port.to_be_bytes())
 }

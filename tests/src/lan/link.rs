@@ -59,6 +59,11 @@ impl<'lan> Link<'lan> {
         self.change(|conditions| conditions.only = Some(port))
     }
 
+    /// No UDP passes, as behind many firewalls; it counts as cut.
+    pub fn no_datagrams(&self) -> &Self {
+        self.change(|conditions| conditions.no_datagrams = true)
+    }
+
     /// Undoes [`Link::cut`]; delay and the rest are as they were.
     pub fn mend(&self) -> &Self {
         self.change(|conditions| conditions.cut = false)

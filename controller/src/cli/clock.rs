@@ -1,0 +1,90 @@
+//! `agents clock`: how far an agent's clock is from this host's.
+
+use std::time::Duration;
+
+use rpycbench_process::Shutdown;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep_until};
+
+use super::agents::contact;
+use super::say;
+use crate::clock::{Around, ClockSession, Offset};
+use crate::error::Error;
+use crate::run::RunError;
+
+/// Before and after.
+const BURST: u32 = 128;
+/// In between.
+const PACE: Duration = Duration::from_millis(100);
+/// How long to ask before the first answer: the whole of it, where nobody watches.
+const ASKED_FOR: Duration = Duration::from_secs(5);
+/// A burst takes that long, or nearly.
+const BURST_TIME: Duration = Duration::from_millis(300);
+/// Between two answers to who watches.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// `agents clock`.
+#[tokio::main]
+pub(super) async fn clock(name: &str, watch: bool, json: bool) -> Result<(), Error> {
+    let contact = contact(name, "clock").await?;
+    let failed = |reason: String| RunError::Network { host: name.to_owned(), reason: format!("clock: {reason}") };
+    let session = ClockSession::open(contact.channel(), &contact.agent.address).await;
+    let session = session.map_err(|error| failed(error.to_string()))?;
+    let shutdown = Shutdown::on_signals().map_err(Error::Signals)?;
+    session.burst(BURST);
+    session.pace(Some(PACE));
+    let began = Instant::now();
+    let mut due = began + if watch { EVERY } else { ASKED_FOR - BURST_TIME };
+    loop {
+        if shutdown.drain.run_until_cancelled(sleep_until(due)).await.is_none() {
+            return Ok(());
+        }
+        if !watch {
+            session.burst(BURST);
+            sleep_until(due + BURST_TIME).await;
+        }
+        session.settle().await;
+        let (offset, lost) =
+            session.with_probes(|probes| (Offset::of(probes), probes.unanswered() as u64 + probes.forged()));
+        let offset = offset.ok_or_else(|| failed("no question was answered".to_owned()))?;
+        let transport = session.transport().name();
+        if json {
+            say(&format!("{}\n", as_json(name, transport, &offset)));
+        } else {
+            say(&as_text(name, transport, &offset, lost));
+        }
+        if !watch {
+            return Ok(());
+        }
+        due += EVERY;
+    }
+}
+
+fn as_json(host: &str, transport: &str, offset: &Offset) -> Value {
+    let Offset { hard, hull, drift_ppb, stamps, probes, is_adjusted } = *offset;
+    let parts = |around: Option<Around>| around.map(|Around { offset_ns, bound_ns }| (offset_ns, bound_ns)).unzip();
+    let ((offset_ns, bound_ns), (hull_offset_ns, hull_bound_ns)) = (parts(hard), parts(hull));
+    json!({
+        "host": host, "offset_ns": offset_ns, "bound_ns": bound_ns, "hull_offset_ns": hull_offset_ns,
+        "hull_bound_ns": hull_bound_ns, "drift_ppb": drift_ppb, "transport": transport, "stamps": stamps.name(),
+        "probes": probes, "assumption_adjusted": is_adjusted,
+    })
+}
+
+fn as_text(host: &str, transport: &str, offset: &Offset, lost: u64) -> String {
+    let Offset { hard, hull, drift_ppb, stamps, probes, is_adjusted } = *offset;
+    let around = |around: Option<Around>| match around {
+        None => "not bounded".to_owned(),
+        Some(Around { offset_ns, bound_ns }) => {
+            format!("{:+.6} s ± {:.3} µs", offset_ns as f64 / 1e9, bound_ns as f64 / 1e3)
+        }
+    };
+    let drift = drift_ppb.map_or_else(|| "not known".to_owned(), |ppb| format!("{:+.3} ppm", ppb as f64 / 1e3));
+    let rests = if is_adjusted { ", on assumptions that had to be widened" } else { "" };
+    format!(
+        "{host}: offset {} (hard bound{rests}), estimate {}, drift {drift}; {probes} probes, {lost} lost, {transport}, {} stamps\n",
+        around(hard),
+        around(hull),
+        stamps.name()
+    )
+}

@@ -1,0 +1,111 @@
+//! Asks by datagrams, on a thread of its own: it waits for nothing but answers, and what the controller's runtime does meanwhile
+//! delays none.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::time::{Duration, Instant};
+
+use rpycbench_probe::datagram::BYTES;
+use rpycbench_probe::{Datagram, StampedSocket};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::schedule::{Order, Schedule};
+use super::session::Input;
+
+/// An answer that has not come by then is not waited for; it counts if it comes later.
+const ANSWER_LIMIT: Duration = Duration::from_millis(50);
+/// Questions by which is found out whether datagrams pass at all.
+const FIRST: u32 = 3;
+
+/// An asker that is about to begin.
+pub(super) struct Asker {
+    socket: StampedSocket,
+    session: [u8; 16],
+    number: u64,
+    inputs: UnboundedSender<Input>,
+}
+
+impl Asker {
+    /// Of that session, to the agent's address.
+    ///
+    /// # Errors
+    /// When there is no socket, or no clock.
+    pub(super) fn new(target: SocketAddr, session: [u8; 16], inputs: UnboundedSender<Input>) -> io::Result<Self> {
+        let any: IpAddr = if target.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        let socket = UdpSocket::bind((any, 0))?;
+        socket.connect(target)?;
+        Ok(Self { socket: StampedSocket::new(socket)?, session, number: 0, inputs })
+    }
+
+    /// Whether any of the first questions was answered. Blocks.
+    pub(super) fn is_answered(&mut self) -> bool {
+        (0..FIRST).any(|_| self.ask())
+    }
+
+    /// Asks as ordered, on a thread of its own, until nobody can order any more.
+    ///
+    /// # Errors
+    /// When there can be no thread.
+    pub(super) fn start(mut self) -> io::Result<Sender<Order>> {
+        let (sender, orders) = std::sync::mpsc::channel();
+        std::thread::Builder::new().name("clock".to_owned()).spawn(move || self.go_on(&orders))?;
+        Ok(sender)
+    }
+
+    fn go_on(&mut self, orders: &Receiver<Order>) {
+        let mut schedule = Schedule::default();
+        let mut last = Instant::now();
+        loop {
+            let order = match schedule.gap() {
+                None => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(gap) => match gap.checked_sub(last.elapsed()).filter(|left| !left.is_zero()) {
+                    None => orders.try_recv().map_err(|error| match error {
+                        TryRecvError::Empty => RecvTimeoutError::Timeout,
+                        TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+                    }),
+                    Some(left) => orders.recv_timeout(left),
+                },
+            };
+            match order {
+                Ok(order) => schedule.obey(order),
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {
+                    last = Instant::now();
+                    self.ask();
+                    schedule.asked();
+                }
+            }
+        }
+    }
+
+    /// Asks, and waits for the answer; whether it came.
+    fn ask(&mut self) -> bool {
+        self.number += 1;
+        let (session, number, asked) = (self.session, self.number, rand::random::<u64>() | 1);
+        let question = Datagram { session, number, asked, answered: 0 };
+        // A host that refuses is silent like any other.
+        let Ok(sent) = self.socket.send(&question.to_bytes(), None) else { return false };
+        let (t1, by_kernel) = (sent.ns(), sent.kernel_ns.is_some());
+        drop(self.inputs.send(Input::Sent { number, asked, t1, by_kernel }));
+        let since = Instant::now();
+        while let Some(left) = ANSWER_LIMIT.checked_sub(since.elapsed()) {
+            let mut bytes = [0; BYTES + 1];
+            let received = self.socket.receive(&mut bytes, Some(left));
+            let Ok(Some((length, _, stamp))) = received else { continue };
+            let answer = bytes.get(..length).and_then(Datagram::parse);
+            let Some(answer) = answer.filter(|it| it.session == session && it.answered != 0) else { continue };
+            let (number, answered) = (answer.number, answer.answered);
+            drop(self.inputs.send(Input::Back {
+                number,
+                answered,
+                t4: stamp.ns(),
+                by_kernel: stamp.kernel_ns.is_some(),
+            }));
+            if number == self.number {
+                return true;
+            }
+        }
+        false
+    }
+}

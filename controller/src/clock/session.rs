@@ -1,0 +1,215 @@
+//! A session with an agent's clock: its stream, and who asks.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rpycbench_probe::clock::raw_ns;
+use rpycbench_proto::clock::{Asking, Telling};
+use rpycbench_proto::pb;
+use rpycbench_proto::pb::clock_client::ClockClient;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::transport::Channel;
+use tonic::{Status, Streaming};
+
+use super::asker::Asker;
+use super::probes::{Probes, Transport};
+use super::schedule::{Order, Schedule};
+
+/// An agent tells of what it has answered within a tenth of a second.
+const TOLD_WITHIN: Duration = Duration::from_millis(500);
+/// To begin a session takes a round trip.
+const OPEN_LIMIT: Duration = Duration::from_secs(5);
+
+/// An agent's clock cannot be asked for.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ClockError {
+    /// The agent does not want to.
+    #[error("it does not tell: {}", .0.message())]
+    Refused(#[from] Box<Status>),
+    /// It does not know what it is asked.
+    #[error("it answers otherwise than an agent of this version: {0}")]
+    Senseless(String),
+    /// There is no way to ask.
+    #[error("no question can be sent: {0}")]
+    Host(#[from] std::io::Error),
+}
+
+/// What a session hears, from whom it is asked and from the agent.
+#[derive(Debug)]
+pub(super) enum Input {
+    /// A datagram has left.
+    Sent { number: u64, asked: u64, t1: i64, by_kernel: bool },
+    /// One has come back.
+    Back { number: u64, answered: u64, t4: i64, by_kernel: bool },
+    /// The agent tells; when that was here.
+    Told(Telling, i64),
+}
+
+/// An agent's clock, asked for as ordered until this is dropped.
+#[derive(Debug)]
+pub(crate) struct ClockSession {
+    orders: Orders,
+    probes: Arc<Mutex<Probes>>,
+    transport: Transport,
+    keeping: JoinHandle<()>,
+    /// The session ends with it.
+    _stream: mpsc::UnboundedSender<Asking>,
+}
+
+/// To whoever asks.
+#[derive(Debug)]
+enum Orders {
+    Thread(std::sync::mpsc::Sender<Order>),
+    Task(mpsc::UnboundedSender<Order>),
+}
+
+impl ClockSession {
+    /// Begins a session over a connection with the agent at `address` (`host:port`), by datagrams where they pass.
+    ///
+    /// # Errors
+    /// When the agent does not want to, or this host has no clock.
+    pub(crate) async fn open(channel: Channel, address: &str) -> Result<Self, ClockError> {
+        let (wire, frames) = mpsc::unbounded_channel();
+        // The other end is here.
+        let _ = wire.send(Asking::Open);
+        let frames = UnboundedReceiverStream::new(frames).map(pb::ProbeRequest::from);
+        let mut incoming = ClockClient::new(channel).probe(frames).await.map_err(Box::new)?.into_inner();
+        let first = timeout(OPEN_LIMIT, incoming.message()).await;
+        let first = first.map_err(|_| ClockError::Senseless("nothing".to_owned()))?.map_err(Box::new)?;
+        let (session, port) = match first.map(Telling::try_from) {
+            Some(Ok(Telling::Probing { session, port })) => (session, port),
+            other => return Err(ClockError::Senseless(format!("{other:?}"))),
+        };
+        let (inputs, queue) = mpsc::unbounded_channel();
+        let probes = Arc::new(Mutex::new(Probes::default()));
+        let keeping = tokio::spawn(keep(queue, probes.clone()));
+        tokio::spawn(listen(incoming, inputs.clone()));
+        let target = port.and_then(|port| Some(SocketAddr::new(resolved(address)?, port)));
+        let asker = target.map(|target| Asker::new(target, session, inputs.clone())).transpose()?;
+        let tried = match asker {
+            None => None,
+            Some(mut asker) => {
+                let tried = tokio::task::spawn_blocking(move || asker.is_answered().then_some(asker).ok_or(()));
+                tried.await.ok().and_then(Result::ok)
+            }
+        };
+        let (orders, transport) = match tried {
+            Some(asker) => (Orders::Thread(asker.start()?), Transport::Udp),
+            None => {
+                let (orders, ordered) = mpsc::unbounded_channel();
+                tokio::spawn(ask(ordered, wire.clone(), probes.clone()));
+                (Orders::Task(orders), Transport::Grpc)
+            }
+        };
+        Ok(Self { orders, probes, transport, keeping, _stream: wire })
+    }
+
+    /// Asks so many questions, a thousand a second.
+    pub(crate) fn burst(&self, count: u32) {
+        self.order(Order::Burst(count));
+    }
+
+    /// Asks a question every so often from now on, or none.
+    pub(crate) fn pace(&self, pace: Option<Duration>) {
+        self.order(Order::Pace(pace));
+    }
+
+    fn order(&self, order: Order) {
+        // Refused where the asker has gone with its host's clock or socket; what is missing then is seen in the probes.
+        match &self.orders {
+            Orders::Thread(orders) => drop(orders.send(order)),
+            Orders::Task(orders) => drop(orders.send(order)),
+        }
+    }
+
+    /// How questions travel.
+    pub(crate) fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    /// What is known by now.
+    pub(crate) fn with_probes<T>(&self, look: impl FnOnce(&Probes) -> T) -> T {
+        look(&self.probes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Waits until every question that was asked has its answer, or will have none.
+    pub(crate) async fn settle(&self) {
+        let until = Instant::now() + TOLD_WITHIN;
+        while Instant::now() < until && self.with_probes(Probes::unanswered) > 0 {
+            tokio::time::sleep(TOLD_WITHIN / 20).await;
+        }
+    }
+}
+
+impl Drop for ClockSession {
+    fn drop(&mut self) {
+        self.keeping.abort();
+    }
+}
+
+/// Where the agent is; the name has been resolved before, for the connection.
+fn resolved(address: &str) -> Option<std::net::IpAddr> {
+    Some(address.to_socket_addrs().ok()?.next()?.ip())
+}
+
+/// Brings questions and answers together.
+async fn keep(mut queue: mpsc::UnboundedReceiver<Input>, probes: Arc<Mutex<Probes>>) {
+    while let Some(input) = queue.recv().await {
+        let mut probes = probes.lock().unwrap_or_else(PoisonError::into_inner);
+        match input {
+            Input::Sent { number, asked, t1, by_kernel } => probes.asked(number, Transport::Udp, asked, t1, by_kernel),
+            Input::Back { number, answered, t4, by_kernel } => probes.back(number, answered, t4, by_kernel),
+            Input::Told(Telling::Answers(answers), now) => {
+                answers.into_iter().for_each(|answer| probes.told(answer, now));
+            }
+            Input::Told(Telling::Break(broken), _) => probes.broke(broken),
+            Input::Told(Telling::Probing { .. }, _) => {}
+        }
+    }
+}
+
+/// Hands on what the agent tells, with the moment at which it was here.
+async fn listen(mut incoming: Streaming<pb::ProbeReply>, inputs: mpsc::UnboundedSender<Input>) {
+    while let Ok(Some(reply)) = incoming.message().await {
+        let (Ok(now), Ok(telling)) = (raw_ns(), Telling::try_from(reply)) else { return };
+        if inputs.send(Input::Told(telling, now)).is_err() {
+            return;
+        }
+    }
+}
+
+/// Asks over the stream, as ordered, until nobody can order any more.
+async fn ask(
+    mut orders: mpsc::UnboundedReceiver<Order>,
+    wire: mpsc::UnboundedSender<Asking>,
+    probes: Arc<Mutex<Probes>>,
+) {
+    let mut schedule = Schedule::default();
+    let mut number = u64::from(u32::MAX);
+    let mut last = Instant::now();
+    loop {
+        let order = match schedule.gap() {
+            None => Ok(orders.recv().await),
+            Some(gap) => timeout_at(last + gap, orders.recv()).await,
+        };
+        match order {
+            Ok(Some(order)) => schedule.obey(order),
+            Ok(None) => return,
+            Err(_) => {
+                last = Instant::now();
+                number += 1;
+                schedule.asked();
+                let Ok(t1) = raw_ns() else { return };
+                probes.lock().unwrap_or_else(PoisonError::into_inner).asked(number, Transport::Grpc, 0, t1, false);
+                if wire.send(Asking::Question { number }).is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}

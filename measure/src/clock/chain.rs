@@ -1,8 +1,8 @@
 //! Lower convex hulls: the constraints of one side that a straight line can touch.
 //!
 //! The chain is that of Andrew, "Another Efficient Algorithm for Convex Hulls in Two Dimensions", Information
-//! Processing Letters 9(5), 1979. Of stamps up to 2⁶¹, bounds are up to 2⁶², a rise is up to 2⁶³, and its product with the
-//! way from a stamp to any instant of 64 bits less than 2¹²⁷.
+//! Processing Letters 9(5), 1979. Of stamps up to 2⁶¹, bounds are up to 2⁶², a rise is up to 2⁶³, and its
+//! product with the way from a stamp to any instant of 64 bits less than 2¹²⁷.
 
 use std::cmp::Ordering;
 

@@ -51,7 +51,8 @@ pub enum EventKind {
     Contradiction,
     /// The assumed rates were falsified and had to be widened for this epoch.
     AssumptionAdjusted(Falsified),
-    /// No straight line satisfies the constraints of this epoch, which therefore has no estimate by [`Hull`](super::Hull).
+    /// No straight line satisfies the constraints of this epoch, which therefore has no estimate by
+    /// [`Hull`](super::Hull).
     NoLine(Infeasible),
 }
 

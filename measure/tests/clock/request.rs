@@ -132,7 +132,8 @@ proptest! {
         let mut truths: Vec<i64> = samples.iter().map(|&(truth, ..)| truth).collect();
         truths.sort_unstable();
         let truth = quantile::linear(&truths, q).expect("samples");
-        let intervals: Vec<[i64; 2]> = samples.iter().map(|&(truth, below, above)| [truth - below, truth + above]).collect();
+        let interval = |&(truth, below, above): &(i64, i64, i64)| [truth - below, truth + above];
+        let intervals: Vec<[i64; 2]> = samples.iter().map(interval).collect();
         let range = quantile_range(intervals.iter().copied(), q).expect("samples");
         prop_assert!(range.low <= truth + 1e-6 && truth <= range.high + 1e-6, "{:?} {}", range, truth);
         // Attained: all of them may be at their low ends, or at their high ones.

@@ -6,16 +6,17 @@ A row is three little-endian int64: ``peer_port, received_ns, answered_ns``. Sta
 * received: the library has the whole request. RPyC: `Channel.recv` has returned a frame. Werkzeug:
   the head is parsed; a GET has no body.
 * answered: the library has the whole answer and hands the last of it to the kernel: just before
-  that write. Not after it: the kernel runs who waits for the data first when it sees fit, so that
-  one in eight answers and more were with the client before the write had returned.
+  that write. Not after it: the kernel lets who waits for the data run first when it sees fit, and
+  of the answers of a host with two CPUs one in eight to one in five was with its client before the
+  write had returned.
 
 So a request and its answer always lie in this order, on one host: client's start, received,
 answered, client's end.
 
-A row with ``received_ns`` = 0 is not there yet. ``answered_ns`` stays 0 for a request that is never
-answered, such as RPyC's CLOSE; it is final once the client has its answer. Rows are claimed in the
-order in which requests are received: those with one ``peer_port`` are in the order of that
-connection. What finds no more rows goes without.
+A row with ``received_ns`` = 0 is not there yet. ``answered_ns`` is stored when the last write has
+returned, a moment after the client may have the answer, and stays 0 for a request that is never
+answered, such as RPyC's CLOSE. Rows are claimed in the order in which requests are received: those
+with one ``peer_port`` are in the order of that connection. What finds no more rows goes without.
 """
 
 from __future__ import annotations

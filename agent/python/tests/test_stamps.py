@@ -64,14 +64,13 @@ class Rows(unittest.TestCase):
     def test_without_a_row_nothing_is_written(self) -> None:
         stamps, seen = self.start(1, 1)
         connection = stamps.connection(1)
-        for _ in range(3):
-            connection.received()
-            connection.answered(now(CLOCK))
-        [first] = seen.all()
-        other = stamps.connection(2)
-        other.received()
-        other.answered(1)
-        self.assertEqual(seen.all(), [first])
+        connection.received()
+        connection.answered(5)
+        before = seen.all()
+        for late in (connection, connection, stamps.connection(2)):
+            late.received()
+            late.answered(6)
+        self.assertEqual(seen.all(), before)
 
     def test_too_many_rows_for_the_host_are_refused(self) -> None:
         with self.assertRaises(Failure) as caught:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import unittest
 from typing import Any
+
+import requests
+
+from rpycbench_workers.drive_requests import RequestsClient
+from rpycbench_workers.reasons import describe
 
 from .worker import Row, Stamp, Stamps, Worker, aim, arm, closed, serve, serve_stamped
 
@@ -149,6 +155,20 @@ class Pairing(unittest.TestCase):
         _, [client] = self.drive(int(server.line()), "rpyc", workload)
         self.assertIsNone(client["each"])
         self.assertRegex(client["unpaired"], "^4 calls sent [0-9]+ requests, not 4$")
+
+    def test_noting_ports_does_not_show_in_the_reasons_of_failed_calls(self) -> None:
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}/ping"
+            reasons = []
+            for stamped in (False, True):
+                client = RequestsClient(url, 30.0, 0, stamped=stamped)
+                self.addCleanup(client.close, peer_answers=False)
+                with self.assertRaises(requests.ConnectionError) as caught:
+                    client.call()
+                reasons.append(describe(caught.exception))
+        self.assertEqual(reasons[0], reasons[1])
+        self.assertIn("Connection(host=", reasons[0])
 
     def test_unless_asked_drivers_say_nothing_of_it(self) -> None:
         for server, stack in (("rpyc", "rpyc"), ("flask", "requests")):

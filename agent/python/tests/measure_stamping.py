@@ -2,8 +2,9 @@
 
 In each round every kind of server is started anew: twice without stamps, once with, and for HTTP
 once more with, driven by a client that notes its ports. They take turns, a batch of calls each; a
-ratio is that of the medians of all calls of a round to those of the first. The second one without
-stamps tells how much of a ratio is chance.
+ratio is that of the medians of all calls of a round to those of the first, and of their fastest
+tenths, which a busy host disturbs less. The second one without stamps tells how much of a ratio is
+chance.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from rpycbench_workers.reasons import Reasons
 from rpycbench_workers.recording import ROW_BYTES, Recording
 from rpycbench_workers.stack import Client, Stack
 
-ROUNDS = 12
+ROUNDS = 8
 TURNS = 8
-CALLS = 250
+CALLS = 100
 WARMUP = 50
 HERE = Path(__file__).resolve().parent.parent
 
@@ -98,8 +99,15 @@ def start(kind: Kind, variant: Variant) -> tuple[subprocess.Popen[bytes], Client
     return server, ready_client(kind.client(target, variant.notes), WARMUP)
 
 
-def measure(kind: Kind, variants: list[Variant], recording: Recording) -> list[float]:
-    """Return the median call of each variant in one round, in microseconds."""
+class Round(NamedTuple):
+    """One variant in one round, in microseconds."""
+
+    median: float
+    fast: float  # nine of ten calls take longer
+
+
+def measure(kind: Kind, variants: list[Variant], recording: Recording) -> list[Round]:
+    """Measure one round, all variants in turns."""
     started = [start(kind, variant) for variant in variants]
     taken: list[list[int]] = [[] for _ in variants]
     rows = memoryview(recording.memory).cast("q")
@@ -114,7 +122,10 @@ def measure(kind: Kind, variants: list[Variant], recording: Recording) -> list[f
         client.close(peer_answers=True)
         server.terminate()
         server.wait()
-    return [statistics.median(figures) / 1000 for figures in taken]
+    return [
+        Round(statistics.median(figures) / 1000, statistics.quantiles(figures, n=10)[0] / 1000)
+        for figures in taken
+    ]
 
 
 def main() -> None:
@@ -124,20 +135,21 @@ def main() -> None:
     for kind in KINDS:
         variants = VARIANTS if kind.stack == "flask" else VARIANTS[:3]
         rounds = [measure(kind, variants, recording) for _ in range(ROUNDS)]
-        plain = [medians[0] for medians in rounds]
-        print(
-            f"{kind.name}: plain {statistics.median(plain):.1f} us; load {os.getloadavg()[0]:.1f}"
-        )
+        plain_us = statistics.median(figures[0].median for figures in rounds)
+        print(f"{kind.name}: plain {plain_us:.1f} us; load {os.getloadavg()[0]:.1f}")
         for index, variant in enumerate(variants):
-            if variant is PLAIN:
-                continue
-            ratios = [medians[index] / medians[0] for medians in rounds]
-            added = [medians[index] - medians[0] for medians in rounds]
-            low, middle, high = statistics.quantiles(ratios, n=4)
-            print(
-                f"  {variant.name:15} x{middle:.4f} (quartiles {low:.4f} {high:.4f}),"
-                f" {statistics.median(added):+.2f} us"
-            )
+            if variant is not PLAIN:
+                compared = [(figures[index], figures[0]) for figures in rounds]
+                median = compare([(ours.median, plain.median) for ours, plain in compared])
+                fast = compare([(ours.fast, plain.fast) for ours, plain in compared])
+                print(f"  {variant.name:15} median {median}; fast {fast}")
+
+
+def compare(pairs: list[tuple[float, float]]) -> str:
+    """Return how the first of each pair compares with the second."""
+    low, middle, high = statistics.quantiles([ours / other for ours, other in pairs], n=4)
+    added = statistics.median(ours - other for ours, other in pairs)
+    return f"x{middle:.4f} ({low:.4f} to {high:.4f}) {added:+.2f} us"
 
 
 if __name__ == "__main__":

@@ -162,8 +162,8 @@ def count_connections(pool: HTTPConnectionPool, *, note_ports: bool) -> _Count:
     Its own `num_connections` counts connection objects, and such an object quietly opens a new TCP
     connection for each request when the server closes after each reply.
 
-    A port is noted inside the measured call, which takes half a microsecond of it: by the end of
-    the call a server that closes has made urllib3 close the socket.
+    A port is noted inside the measured call, and takes one or two microseconds of it: by the end
+    of the call a server that closes has made urllib3 close the socket.
     """
     count = _Count()
 

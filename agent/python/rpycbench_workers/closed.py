@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .clock import CLOCK, now
 from .events import Failure
 from .reasons import Reasons, WrongReply, describe
-from .recording import CALL, CLOCK, ROW_BYTES, Recording, now
-from .stack import Client, Stack, Traffic
+from .recording import CALL, PORT, PORT_AT, ROW_BYTES, Recording
+from .stack import Client, Pairing, Stack, Traffic
 
 
 @dataclass(frozen=True)
@@ -16,6 +17,7 @@ class Outcome:
 
     errors: list[str]
     traffic: Traffic
+    pairing: Pairing
 
 
 def ready_client(stack: Stack, warmup: int) -> Client:
@@ -42,7 +44,8 @@ def drive(client: Client, recording: Recording, first_row: int, requests: int) -
     reasons = Reasons()
     client.start_counting()
     record_calls(client, recording, first_row, requests, reasons)
-    return Outcome(reasons.texts, client.traffic(requests))
+    pairing = client.pairing(requests, failed=bool(reasons.texts))
+    return Outcome(reasons.texts, client.traffic(requests), pairing)
 
 
 def record_calls(
@@ -55,6 +58,7 @@ def record_calls(
     clock = CLOCK
     call = client.call
     size = client.size
+    opened_port = client.opened_port
     for offset in range(first_row * ROW_BYTES, (first_row + requests) * ROW_BYTES, ROW_BYTES):
         end = 0
         reply = None  # or the one before would be freed inside the interval
@@ -67,3 +71,5 @@ def record_calls(
             end = end or stamp(clock)
             received = error.size if isinstance(error, WrongReply) else 0
             store(memory, offset, start, end, reasons.status(error), received)
+        if opened_port is not None:
+            PORT.pack_into(memory, offset + PORT_AT, opened_port())

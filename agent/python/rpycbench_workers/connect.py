@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .clock import CLOCK, now
 from .closed import Outcome
 from .events import Failure
 from .order import Connect
 from .reasons import Reasons, describe
-from .recording import CLOCK, CONNECTION, ROW_BYTES, Recording, now
-from .stack import Stack, Traffic
+from .recording import CONNECTION, ROW_BYTES, Recording
+from .stack import Pairing, Stack, Traffic
 
 
 def run(
@@ -25,18 +26,21 @@ def run(
         Failure: phase "connect" or "warm-up": a connection before these could not be opened.
     """
     try:
-        round_trips = stack.connect_round_trips()
+        opening = stack.open_unrecorded()
     except Exception as error:
         raise Failure("connect", describe(error)) from None
     try:
         for _ in range(workload.warmup):
-            stack.connect_round_trips()
+            stack.open_unrecorded()
     except Exception as error:
         raise Failure("warm-up", describe(error)) from None
     driving()
     reasons = Reasons()
     opened = record_connections(stack, recording, workload.count, reasons)
-    driven([Outcome(reasons.texts, Traffic(opened, workload.count * round_trips))])
+    traffic = Traffic(opened, workload.count * opening.round_trips)
+    # All it takes is waited for, and nothing has been sent before.
+    pairing = Pairing(port=None, first=0, each=opening.requests, waited=opening.requests)
+    driven([Outcome(reasons.texts, traffic, pairing)])
 
 
 def record_connections(stack: Stack, recording: Recording, count: int, reasons: Reasons) -> int:
@@ -45,10 +49,11 @@ def record_connections(stack: Stack, recording: Recording, count: int, reasons: 
     store = CONNECTION.pack_into
     stamp = now
     clock = CLOCK
+    stamped = stack.stamped
     opened = 0
     for offset in range(0, count * ROW_BYTES, ROW_BYTES):
         connection = None
-        tcp_start = tcp_end = status = 0
+        tcp_start = tcp_end = status = port = 0
         start = stamp(clock)
         try:
             connection = stack.connection()
@@ -60,7 +65,9 @@ def record_connections(stack: Stack, recording: Recording, count: int, reasons: 
         except Exception as error:
             end = stamp(clock)
             status = reasons.status(error)
-        store(memory, offset, start, end, status, 0, tcp_start, tcp_end)
+        if stamped and connection is not None:
+            port = connection.port()
+        store(memory, offset, start, end, status, 0, tcp_start, tcp_end, port)
         opened += tcp_end != 0
         if connection is not None:
             connection.close(peer_answers=status == 0)

@@ -7,7 +7,9 @@ has opened the recording and the server listens, a target (`order.parse_target`)
   client * requests + seq
 * ``{"event": "driving"}``: connected and warmed up, the measured part starts now
 * ``{"event": "driven", "clients": [{"errors": ["..."], "connections_opened": 0}], "bytes_out": 0,
-  "round_trips_per_call": 2.0}``, then exit code 0; clients in order, `bytes_out` for one call
+  "round_trips_per_call": 2.0}``, then exit code 0; clients in order, `bytes_out` for one call;
+  when stamped, each client has also what `stack.Pairing` holds: ``"port": 40000, "first": 7,
+  "each": 3, "waited": 2, "unpaired": null``
 * ``{"event": "failed", "phase": "order" | "import" | "recording" | "connect" | "warm-up" | "drive",
   "reason": "..."}``, then exit code 1
 """
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TypeVar
 
 from . import lifetime
@@ -69,6 +72,7 @@ def _drive(order: Drive, stack: Stack, recording: Recording, events: Events) -> 
                 {
                     "errors": outcome.errors,
                     "connections_opened": outcome.traffic.connections_opened,
+                    **(asdict(outcome.pairing) if order.stamped else {}),
                 }
                 for outcome in outcomes
             ],
@@ -98,16 +102,16 @@ def _drive(order: Drive, stack: Stack, recording: Recording, events: Events) -> 
 
 def _stack(order: Drive) -> Callable[[Target], Stack]:
     """Import what the order needs; return how to make it once the target is known."""
-    timeout_s = order.timeout_s
+    timeout_s, stamped = order.timeout_s, order.stamped
     try:
         if order.stack == "rpyc":
             from .drive_rpyc import RpycStack
 
             call = order.workload.call if isinstance(order.workload, Closed) else "attribute"
-            return lambda target: RpycStack(target, timeout_s, call)
+            return lambda target: RpycStack(target, timeout_s, call, stamped=stamped)
         from .drive_requests import RequestsStack
 
-        return lambda target: RequestsStack(target, timeout_s)
+        return lambda target: RequestsStack(target, timeout_s, stamped=stamped)
     except ImportError as error:
         raise Failure("import", str(error)) from None
 

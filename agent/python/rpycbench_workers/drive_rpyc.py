@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import rpyc
 
 from .order import Call, Target
 from .reasons import WrongReply
-from .stack import Traffic
+from .stack import Opening, Pairing, Traffic, unpaired
 
 
 class RpycStack:
@@ -20,15 +21,16 @@ class RpycStack:
     The TCP connection has RPyC's own time limit of 3 s, which it does not let a caller change.
     """
 
-    def __init__(self, target: Target, timeout_s: float, call: Call) -> None:
+    def __init__(self, target: Target, timeout_s: float, call: Call, *, stamped: bool) -> None:
         """Connect to nothing yet."""
+        self.stamped = stamped
         self._target = target
         self._timeout_s = timeout_s
         self._shape = call
-        self._round_trips_per_call = 0
+        self._cost = CallCost(0, 0, 0)
 
     def prepare_calls(self) -> None:
-        """Count the round trips that one call of a closed loop waits for."""
+        """Count what one call of a closed loop takes."""
         connection = self.connect()
         alive = False
         try:
@@ -36,23 +38,27 @@ class RpycStack:
             with waits(connection) as counted:
                 # Two: what a call leaves unanswered holds back the next.
                 pong_size(call())
-                first = counted.total
+                total, waited, sent = counted.total, counted.requests, requests_sent(connection)
                 pong_size(call())
-            self._round_trips_per_call = counted.total - first
+            self._cost = CallCost(
+                round_trips=counted.total - total,
+                requests=requests_sent(connection) - sent,
+                waited=counted.requests - waited,
+            )
             alive = True
         finally:
             disconnect(connection, peer_answers=alive)
 
     def client(self) -> RpycClient:
         """Return a client with a connection of its own, its root fetched."""
-        return RpycClient(self.connect(), self._shape, self._round_trips_per_call)
+        return RpycClient(self.connect(), self._shape, self._cost)
 
     def connection(self) -> RpycConnection:
         """Return a connection, not open yet."""
         return RpycConnection(self)
 
-    def connect_round_trips(self) -> float:
-        """Open a connection and count the round trips of making it ready, and 1 for TCP."""
+    def open_unrecorded(self) -> Opening:
+        """Open a connection and count what making it ready takes, and a round trip for TCP."""
         connection = RpycConnection(self)
         alive = False
         try:
@@ -62,7 +68,7 @@ class RpycStack:
             alive = True
         finally:
             connection.close(peer_answers=alive)
-        return 1.0 + counted.total
+        return Opening(1.0 + counted.total, counted.requests)
 
     def connect(self) -> Any:
         """Return an RPyC connection; RPyC sends nothing on it before it is used."""
@@ -74,14 +80,29 @@ class RpycStack:
         )
 
 
+@dataclass(frozen=True)
+class CallCost:
+    """What one call takes: round trips waited for, requests sent, and those waited for.
+
+    Requests that are not waited for come last.
+    """
+
+    round_trips: int
+    requests: int
+    waited: int
+
+
 class RpycClient:
     """A client on an RPyC connection."""
 
-    def __init__(self, connection: Any, shape: Call, round_trips_per_call: float) -> None:
+    def __init__(self, connection: Any, shape: Call, cost: CallCost) -> None:
         """Fetch the root, and in the bound shape the method."""
         self._connection = connection
-        self._round_trips_per_call = round_trips_per_call
+        self._cost = cost
+        self._port = 0
+        self._sent_before = 0
         self.size: Callable[[Any], int] = pong_size
+        self.opened_port: Callable[[], int] | None = None
         try:
             self.call = shaped(connection, shape)
         except BaseException:
@@ -89,11 +110,26 @@ class RpycClient:
             raise
 
     def start_counting(self) -> None:
-        """Nothing to do: no call opens a connection, and all take the same requests."""
+        """Take note of the port, which a connection that fails forgets, and of the counter."""
+        self._port = local_port(self._connection)
+        self._sent_before = requests_sent(self._connection)
 
     def traffic(self, calls: int) -> Traffic:
         """Return the requests of `calls` calls, as counted before the clients started."""
-        return Traffic(0, calls * self._round_trips_per_call)
+        return Traffic(0, calls * self._cost.round_trips)
+
+    def pairing(self, calls: int, *, failed: bool) -> Pairing:
+        """Return that all calls sent the requests that were counted for one, if they did."""
+        if failed and self._cost.waited < self._cost.requests:
+            # The exception keeps the method, in a ring that only the garbage collector breaks.
+            return unpaired("a call failed, and what it left on the server was deleted later")
+        sent = requests_sent(self._connection) - self._sent_before
+        expected = calls * self._cost.requests
+        if sent != expected:
+            return unpaired(f"{calls} calls sent {sent} requests, not {expected}")
+        if self._port == 0:
+            return unpaired("the connection was closed before the first call")
+        return Pairing(self._port, self._sent_before, self._cost.requests, self._cost.waited)
 
     def close(self, *, peer_answers: bool) -> None:
         """Disconnect."""
@@ -116,6 +152,10 @@ class RpycConnection:
         """Fetch the root."""
         _ = self.opened.root
 
+    def port(self) -> int:
+        """Return its local port, or 0 when it is not open."""
+        return 0 if self.opened is None else local_port(self.opened)
+
     def close(self, *, peer_answers: bool) -> None:
         """Disconnect, if connected."""
         if self.opened is not None:
@@ -133,6 +173,23 @@ def shaped(connection: Any, shape: Call) -> Callable[[], Any]:
         return connection.root.ping()
 
     return attribute
+
+
+def requests_sent(connection: Any) -> int:
+    """Return how many requests have been sent on `connection`, from the counter of their numbers.
+
+    A server has a row for each frame it has received, and a client of a ping sends nothing else.
+    """
+    # Only its text tells where it is without moving it on: it reads "count(3)".
+    return int(repr(connection._seqcounter).removeprefix("count(").removesuffix(")"))
+
+
+def local_port(connection: Any) -> int:
+    """Return the local port of `connection`, or 0 when it is not open."""
+    try:
+        return int(connection._channel.stream.sock.getsockname()[1])
+    except (EOFError, OSError):  # the first is RPyC's, for a closed stream
+        return 0
 
 
 def pong_size(reply: Any) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 
 _PR_SET_PDEATHSIG = 1
@@ -15,14 +16,16 @@ def ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def exit_on_sigterm() -> None:
-    """Make SIGTERM an exit with code 0, at once: no atexit, no waiting for connections.
+def exit_on_sigterm(first: Callable[[], None] | None = None) -> None:
+    """Make SIGTERM an exit with code 0, after `first`: no atexit, no waiting for connections.
 
     It is as good an end for a child that a signal hits before `tie_children` has put back the
     default.
     """
 
     def leave(_signal: int, _frame: FrameType | None) -> None:
+        if first is not None:
+            first()
         os._exit(0)
 
     signal.signal(signal.SIGTERM, leave)

@@ -21,12 +21,24 @@ class OrderError(ValueError):
 
 
 @dataclass(frozen=True)
+class Stamping:
+    """Stamp each request: `each` of them for each of `connections` connections.
+
+    Threaded servers count them together; of a forking one each connection has its own `each`.
+    """
+
+    connections: int
+    each: int
+
+
+@dataclass(frozen=True)
 class ServeRpyc:
     """Serve RPyC on `address`:`port` (port 0: any free one)."""
 
     mode: RpycMode
     address: str
     port: int
+    stamps: Stamping | None = None
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,7 @@ class ServeFlask:
 
     address: str
     port: int
+    stamps: Stamping | None = None
 
 
 @dataclass(frozen=True)
@@ -63,12 +76,14 @@ class Closed:
 class Drive:
     """What to drive with and how; where comes later, in a `Target`.
 
-    `timeout_s` bounds one call or one connection, in seconds.
+    `timeout_s` bounds one call or one connection, in seconds. `stamped`: tell which of the server's
+    stamps belong to which call.
     """
 
     stack: Literal["rpyc", "requests"]
     workload: Connect | Closed
     timeout_s: float
+    stamped: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,10 +102,11 @@ def parse_serve(line: bytes) -> ServeRpyc | ServeFlask:
     mode = order.one_of("mode", *modes)
     address = order.text("address")
     port = order.whole("port", least=0, most=65535)
+    stamps = _stamping(_Keys("stamps", order.take("stamps"))) if "stamps" in order else None
     order.end()
     if stack == "flask":
-        return ServeFlask(address, port)
-    return ServeRpyc("forking" if mode == "forking" else "threaded", address, port)
+        return ServeFlask(address, port, stamps)
+    return ServeRpyc("forking" if mode == "forking" else "threaded", address, port, stamps)
 
 
 def parse_drive(line: bytes) -> Drive:
@@ -99,8 +115,9 @@ def parse_drive(line: bytes) -> Drive:
     stack = order.one_of("stack", "rpyc", "requests")
     workload = _workload(_Keys("workload", order.take("workload")), shape_matters=stack == "rpyc")
     timeout_s = order.seconds("timeout_s")
+    stamped = "stamped" in order and order.yes_or_no("stamped")
     order.end()
-    return Drive("rpyc" if stack == "rpyc" else "requests", workload, timeout_s)
+    return Drive("rpyc" if stack == "rpyc" else "requests", workload, timeout_s, stamped)
 
 
 def parse_target(line: bytes) -> Target:
@@ -109,6 +126,12 @@ def parse_target(line: bytes) -> Target:
     target = Target(order.text("address"), order.whole("port", least=1, most=65535))
     order.end()
     return target
+
+
+def _stamping(keys: _Keys) -> Stamping:
+    stamping = Stamping(keys.whole("connections", least=1), keys.whole("each", least=1))
+    keys.end()
+    return stamping
 
 
 def _workload(keys: _Keys, *, shape_matters: bool) -> Connect | Closed:
@@ -177,6 +200,12 @@ class _Keys:
         value = self.take(key)
         if type(value) is not int or not least <= value <= most:  # True is an int to isinstance
             raise OrderError(f"{key} must be a whole number from {least} to {most}")
+        return value
+
+    def yes_or_no(self, key: str) -> bool:
+        value = self.take(key)
+        if not isinstance(value, bool):
+            raise OrderError(f"{key} must be true or false")
         return value
 
     def seconds(self, key: str) -> float:

@@ -2,18 +2,24 @@
 
 Takes one line on stdin, see `order.parse_serve`. Events:
 
-* ``{"event": "listening", "port": 12345}``
-* ``{"event": "failed", "phase": "order" | "import" | "bind", "reason": "..."}``, then exit code 1
+* ``{"event": "listening", "port": 12345}``; and where stamps were asked for, ``"stamps":
+  "/proc/123/fd/4"``: see `stamps` for what is in it
+* ``{"event": "failed", "phase": "order" | "import" | "stamps" | "bind", "reason": "..."}``, then
+  exit code 1
 """
 
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 from . import lifetime
 from .events import Events, Failure
 from .listening import Listening
-from .order import OrderError, ServeRpyc, parse_serve
+from .order import OrderError, ServeFlask, ServeRpyc, parse_serve
+
+if TYPE_CHECKING:
+    from .stamps import Stamps
 
 
 def main() -> int:
@@ -25,18 +31,36 @@ def main() -> int:
     if not line:
         return 0
     try:
-        _serve(line, lambda port: events.emit("listening", port=port))
+        _serve(line, events)
     except Failure as failure:
         events.failed(failure)
     return 1  # a server does not stop by itself either
 
 
-def _serve(line: bytes, listening: Listening) -> None:
+def _serve(line: bytes, events: Events) -> None:
     """Carry out the order in `line`."""
     try:
         order = parse_serve(line)
     except OrderError as error:
         raise Failure("order", str(error)) from None
+    if order.stamps is None:
+        _serve_as(order, None, lambda port: events.emit("listening", port=port))
+        return
+    from .stamps import Stamps
+
+    stamps = Stamps(order.stamps.connections, order.stamps.each)
+    lifetime.exit_on_sigterm(stamps.close)
+    try:
+        _serve_as(
+            order,
+            stamps,
+            lambda port: events.emit("listening", port=port, stamps=stamps.path),
+        )
+    finally:
+        stamps.close()
+
+
+def _serve_as(order: ServeRpyc | ServeFlask, stamps: Stamps | None, listening: Listening) -> None:
     # Only what is asked for is imported: a server is started anew in every block of a run.
     try:
         if isinstance(order, ServeRpyc):
@@ -44,11 +68,11 @@ def _serve(line: bytes, listening: Listening) -> None:
                 lifetime.tie_children()
             from . import serve_rpyc
 
-            serve_rpyc.serve(order, listening)
+            serve_rpyc.serve(order, listening, stamps)
         else:
             from . import serve_flask
 
-            serve_flask.serve(order, listening)
+            serve_flask.serve(order, listening, stamps)
     except ImportError as error:
         raise Failure("import", str(error)) from None
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import rpyc
 from rpyc.utils.server import ForkingServer, ThreadedServer
 
 from .listening import Listening, cannot_bind
 from .order import ServeRpyc
+
+if TYPE_CHECKING:
+    from .stamps import Stamps
 
 
 class PingService(rpyc.Service):  # type: ignore[misc]  # RPyC has no types
@@ -17,16 +22,23 @@ class PingService(rpyc.Service):  # type: ignore[misc]  # RPyC has no types
         return "pong"
 
 
-def serve(order: ServeRpyc, listening: Listening) -> None:
+def serve(order: ServeRpyc, listening: Listening, stamps: Stamps | None) -> None:
     """Serve in this thread, which must be the main one, until the process ends.
 
     Raises:
         Failure: phase "bind".
     """
     kind = ForkingServer if order.mode == "forking" else ThreadedServer
+    service: Any = PingService  # the class: each connection gets a service of its own
+    if stamps is not None:
+        from .stamped_rpyc import StampedService
+
+        service = StampedService(service, stamps)
+        if order.mode == "forking":
+            stamps.share_out()
     try:
         server = kind(
-            PingService,  # the class: each connection gets a service of its own
+            service,
             hostname=order.address,
             ipv6=":" in order.address,
             port=order.port,

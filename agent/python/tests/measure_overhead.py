@@ -15,8 +15,8 @@ from typing import Any
 from rpycbench_workers.closed import record_calls
 from rpycbench_workers.drive_rpyc import pong_size
 from rpycbench_workers.reasons import Reasons
-from rpycbench_workers.recording import Recording
-from rpycbench_workers.stack import Traffic
+from rpycbench_workers.recording import ROW_BYTES, Recording
+from rpycbench_workers.stack import Pairing, Traffic
 
 CALLS = 20_000
 TURNS = 101
@@ -28,6 +28,7 @@ class Nothing:
     def __init__(self) -> None:
         self.call: Callable[[], Any] = nothing
         self.size: Callable[[Any], int] = pong_size
+        self.opened_port: Callable[[], int] | None = None
 
     def start_counting(self) -> None:
         """Count nothing."""
@@ -35,6 +36,10 @@ class Nothing:
     def traffic(self, calls: int) -> Traffic:
         """Return none."""
         return Traffic(0, 0.0)
+
+    def pairing(self, calls: int, *, failed: bool) -> Pairing:
+        """Return that no server has a row of these."""
+        return Pairing(None, 0, 0, 0)
 
     def close(self, *, peer_answers: bool) -> None:
         """Disconnect from nothing."""
@@ -81,7 +86,7 @@ def main() -> None:
 
 def _intervals(recording: Recording) -> list[tuple[int, int]]:
     rows = memoryview(recording.memory).cast("q")
-    return [(rows[at], rows[at + 1]) for at in range(0, len(rows), 6)]
+    return [(rows[at], rows[at + 1]) for at in range(0, len(rows), ROW_BYTES // 8)]
 
 
 if __name__ == "__main__":

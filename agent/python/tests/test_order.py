@@ -13,6 +13,7 @@ from rpycbench_workers.order import (
     OrderError,
     ServeFlask,
     ServeRpyc,
+    Stamping,
     Target,
     parse_drive,
     parse_serve,
@@ -41,6 +42,14 @@ class Understood(unittest.TestCase):
         self.assertEqual(parse_serve(line(forking)), ServeRpyc("forking", "127.0.0.1", 80))
         self.assertEqual(parse_serve(line({**SERVE, "stack": "flask"})), ServeFlask("127.0.0.1", 0))
 
+    def test_servers_that_stamp(self) -> None:
+        order = {**SERVE, "stamps": {"connections": 3, "each": 500}}
+        stamping = Stamping(3, 500)
+        self.assertEqual(parse_serve(line(order)), ServeRpyc("threaded", "127.0.0.1", 0, stamping))
+        self.assertEqual(
+            parse_serve(line({**order, "stack": "flask"})), ServeFlask("127.0.0.1", 0, stamping)
+        )
+
     def test_drivers(self) -> None:
         self.assertEqual(
             parse_drive(drive({"kind": "connect", "count": 100, "warmup": 0}, timeout_s=2)),
@@ -51,6 +60,14 @@ class Understood(unittest.TestCase):
             parse_drive(drive(workload)),
             Drive("rpyc", Closed(3, 10, 2, "processes", "bound"), 30.0),
         )
+
+    def test_drivers_of_servers_that_stamp(self) -> None:
+        connect = {"kind": "connect", "count": 1, "warmup": 0}
+        for stamped in (True, False):
+            self.assertEqual(
+                parse_drive(drive(connect, stamped=stamped)),
+                Drive("rpyc", Connect(1, 0), 30.0, stamped),
+            )
 
     def test_http_needs_no_call_shape(self) -> None:
         workload = closed()
@@ -78,6 +95,22 @@ class Refused(unittest.TestCase):
             (line({**SERVE, "address": ""}), "address must be text"),
             (line({**SERVE, "port": 65536}), "port must be a whole number from 0 to 65535"),
             (line({**SERVE, "port": True}), "port must be a whole number"),
+            (line({**SERVE, "stamps": None}), "stamps must be an object"),
+            (line({**SERVE, "stamps": 5}), "stamps must be an object"),
+            (line({**SERVE, "stamps": {"each": 5}}), "stamps has no connections"),
+            (line({**SERVE, "stamps": {"connections": 5}}), "stamps has no each"),
+            (
+                line({**SERVE, "stamps": {"connections": 0, "each": 5}}),
+                "connections must be a whole number from 1",
+            ),
+            (
+                line({**SERVE, "stamps": {"connections": 5, "each": True}}),
+                "each must be a whole number from 1",
+            ),
+            (
+                line({**SERVE, "stamps": {"connections": 5, "each": 5, "clock": "tai"}}),
+                "stamps has unknown keys: clock",
+            ),
             (line({**SERVE, "debug": True, "argv": []}), "order has unknown keys: argv, debug"),
         ):
             with self.subTest(order=order), self.assertRaisesRegex(OrderError, why):
@@ -97,6 +130,8 @@ class Refused(unittest.TestCase):
             (drive(connect, timeout_s=0), "timeout_s must be a number of seconds above 0"),
             (drive(connect, timeout_s=float("nan")), "timeout_s must be a number"),
             (drive(connect, timeout_s="30"), "timeout_s must be a number"),
+            (drive(connect, stamped=1), "stamped must be true or false"),
+            (drive(connect, stamped=None), "stamped must be true or false"),
         ):
             with self.subTest(order=order), self.assertRaisesRegex(OrderError, why):
                 parse_drive(order)

@@ -7,7 +7,7 @@ import unittest
 from unittest import mock
 
 from rpycbench_workers.events import Failure
-from rpycbench_workers.recording import CALL, CONNECTION, ROW_BYTES, Recording
+from rpycbench_workers.recording import CALL, CONNECTION, PORT, PORT_AT, ROW_BYTES, Recording
 
 from .worker import Row, Samples
 
@@ -18,9 +18,11 @@ class Recordings(unittest.TestCase):
         samples = Samples(self, recording.path)
         self.assertEqual(samples.rows(), [Row(0, 0, 0, 0, 0, 0)] * 300)
         CALL.pack_into(recording.memory, 7 * ROW_BYTES, 1, 2**62, 0, 4)
-        CONNECTION.pack_into(recording.memory, 299 * ROW_BYTES, 1, 6, 2, 0, 3, 5)
+        PORT.pack_into(recording.memory, 8 * ROW_BYTES + PORT_AT, 40000)
+        CONNECTION.pack_into(recording.memory, 299 * ROW_BYTES, 1, 6, 2, 0, 3, 5, 7)
         self.assertEqual(samples.rows()[7], Row(1, 2**62, 0, 4, 0, 0))
-        self.assertEqual(samples.rows()[299], Row(1, 6, 2, 0, 3, 5))
+        self.assertEqual(samples.rows()[8], Row(0, 0, 0, 0, 0, 0, 40000))
+        self.assertEqual(samples.rows()[299], Row(1, 6, 2, 0, 3, 5, 7))
 
     def test_in_memory(self) -> None:
         self.check(Recording(300))
@@ -53,4 +55,4 @@ class Recordings(unittest.TestCase):
         ):
             Recording(2**57)
         self.assertEqual(caught.exception.phase, "recording")
-        self.assertIn("no room for 144115188075855872 samples", caught.exception.reason)
+        self.assertIn("no room for 144115188075855872 rows", caught.exception.reason)

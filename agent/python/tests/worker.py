@@ -28,6 +28,15 @@ class Row(NamedTuple):
     bytes_in: int
     tcp_start: int
     tcp_end: int
+    port: int = 0
+
+
+class Stamp(NamedTuple):
+    """One request on the server's side, as documented in `rpycbench_workers.stamps`."""
+
+    port: int
+    received: int
+    answered: int
 
 
 class Worker:
@@ -123,7 +132,29 @@ class Samples:
 
     def rows(self) -> list[Row]:
         """Return all rows as they are now."""
-        return [Row(*fields) for fields in struct.iter_unpack("<6q", self._memory[:])]
+        return [Row(*fields) for fields in struct.iter_unpack("<7q", self._memory[:])]
+
+
+class Stamps:
+    """The stamps of a server, open while they grow."""
+
+    def __init__(self, test: unittest.TestCase, path: str) -> None:
+        """Map the file at `path`."""
+        with open(path, "rb") as file:
+            self._memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        test.addCleanup(self._memory.close)
+
+    def all(self) -> list[Stamp]:
+        """Return all rows as they are now, also those that are not there yet."""
+        return [Stamp(*fields) for fields in struct.iter_unpack("<3q", self._memory[:])]
+
+    def there(self) -> list[Stamp]:
+        """Return the rows that are there."""
+        return [stamp for stamp in self.all() if stamp.received]
+
+    def of(self, port: int) -> list[Stamp]:
+        """Return those of connections from `port`."""
+        return [stamp for stamp in self.there() if stamp.port == port]
 
 
 def serve(test: unittest.TestCase, stack: str, mode: str = "threaded") -> tuple[Worker, int]:
@@ -135,12 +166,35 @@ def serve(test: unittest.TestCase, stack: str, mode: str = "threaded") -> tuple[
     return worker, port
 
 
+def serve_stamped(
+    test: unittest.TestCase,
+    stack: str,
+    mode: str = "threaded",
+    *,
+    connections: int = 20,
+    each: int = 400,
+    module: str = "rpycbench_workers.serve",
+) -> tuple[Worker, int, Stamps]:
+    """Start a server that stamps; return it, its port and its stamps."""
+    worker = Worker(test, module)
+    stamps = {"connections": connections, "each": each}
+    worker.order(
+        {"stack": stack, "mode": mode, "address": "127.0.0.1", "port": 0, "stamps": stamps}
+    )
+    listening = worker.event("listening")
+    return worker, listening["port"], Stamps(test, listening["stamps"])
+
+
 def arm(
-    test: unittest.TestCase, stack: str, workload: dict[str, Any], timeout_s: float = 30.0
+    test: unittest.TestCase,
+    stack: str,
+    workload: dict[str, Any],
+    timeout_s: float = 30.0,
+    **more: Any,
 ) -> tuple[Worker, Samples]:
-    """Start a driver; return it and its recording."""
+    """Start a driver, with `more` in its order; return it and its recording."""
     worker = Worker(test, "rpycbench_workers.drive")
-    worker.order({"stack": stack, "workload": workload, "timeout_s": timeout_s})
+    worker.order({"stack": stack, "workload": workload, "timeout_s": timeout_s, **more})
     return worker, Samples(test, worker.event("armed")["recording"])
 
 

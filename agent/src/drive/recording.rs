@@ -1,8 +1,9 @@
 //! The memory a driver writes its stamps into. The agent reads it through a file, also while the driver runs: that costs
 //! the driver nothing.
 //!
-//! Rows of six little-endian `i64`, `clients × requests` of them, a client's rows together: start, end, status, payload
-//! bytes of the answer, and for `connect` the start and end of the TCP handshake. A row is complete when its end is set.
+//! Rows of seven little-endian `i64`, `clients × requests` of them, a client's rows together: start, end, status, payload
+//! bytes of the answer, for `connect` the start and end of the TCP handshake, and where stamps are asked for the local port
+//! of the connection that the sample opened (not read here). A row is complete when its end is set.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -16,7 +17,7 @@ use rpycbench_proto::message::{CellId, Event};
 use crate::cpu_time::is_below;
 use crate::python::worker::ClientReport;
 
-const FIELDS: usize = 6;
+const FIELDS: usize = 7;
 const ROW_BYTES: usize = FIELDS * 8;
 /// Rows read at once while the driver runs.
 const CHUNK_ROWS: u64 = 4096;
@@ -207,9 +208,10 @@ mod tests {
         Workload::Closed { clients, requests, warmup: 0, client_model, call }
     }
 
-    fn recorded(rows: &[[i64; FIELDS]], stack: Stack, workload: &Workload) -> io::Result<Recording> {
+    /// `rows` are without the port.
+    fn recorded(rows: &[[i64; FIELDS - 1]], stack: Stack, workload: &Workload) -> io::Result<Recording> {
         let mut file = NamedTempFile::new()?;
-        for field in rows.iter().flatten() {
+        for field in rows.iter().flat_map(|row| row.iter().chain(&[40_000])) {
             file.write_all(&field.to_le_bytes())?;
         }
         Recording::open(file.path(), stack, workload)
@@ -239,7 +241,7 @@ mod tests {
 
     #[test]
     fn batches_of_any_size_hold_the_same_rows() {
-        let rows: Vec<[i64; FIELDS]> = (1..=10).map(|row| [row, row + 5, 0, 4, 0, 0]).collect();
+        let rows: Vec<[i64; FIELDS - 1]> = (1..=10).map(|row| [row, row + 5, 0, 4, 0, 0]).collect();
         let recording = recorded(&rows, Stack::Http, &closed(5, 2)).expect("it opens");
         for limit in [1, 3, 10, 100] {
             let (mut from, mut starts) = (0, Vec::new());
@@ -261,7 +263,7 @@ mod tests {
 
     #[test]
     fn progress_tells_each_row_once_and_waits_for_one_that_may_be_half_written() {
-        let rows = [[10, 12, 0, 4, 0, 0], [20, 25, 1, 0, 0, 0], [30, 37, 0, 4, 0, 0], [0; FIELDS], [0; FIELDS]];
+        let rows = [[10, 12, 0, 4, 0, 0], [20, 25, 1, 0, 0, 0], [30, 37, 0, 4, 0, 0], [0; FIELDS - 1], [0; FIELDS - 1]];
         let mut recording = recorded(&rows, Stack::Rpyc, &closed(1, 5)).expect("it opens");
         let progress = recording.progress().expect("it reads");
         assert_eq!((progress.done, progress.failed, progress.histogram.count()), (2, 1, 1));
@@ -307,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_recording_that_is_too_small_is_refused() {
-        let refusal = recorded(&[[0; FIELDS]], Stack::Rpyc, &closed(2, 2)).err().expect("it is too small");
-        assert_eq!(refusal.to_string(), "it has 48 bytes where 192 were expected");
+        let refusal = recorded(&[[0; FIELDS - 1]], Stack::Rpyc, &closed(2, 2)).err().expect("it is too small");
+        assert_eq!(refusal.to_string(), "it has 56 bytes where 224 were expected");
     }
 }

@@ -18,7 +18,7 @@ use super::{AgentAddress, Host, NamedServer, NamedWorkload, Plan, PlanError, Top
 pub(crate) const MAX_BLOCKS: u64 = 1_000;
 /// Threads or processes that one driver can still start.
 const MAX_CLIENTS: u64 = 1_000;
-/// Samples of one cell; a driver keeps 48 bytes of each in memory.
+/// Samples of one cell; a driver keeps 56 bytes of each in memory.
 const MAX_SAMPLES: u64 = 10_000_000;
 /// Warm-up calls of one client.
 const MAX_WARMUP: u64 = 1_000_000;

@@ -31,7 +31,8 @@ pub(crate) struct Around {
 impl Around {
     /// From where C may be when A reads `y`.
     fn of(interval: Interval, y: i64) -> Option<Self> {
-        let (low, high) = (interval.low?, interval.high?);
+        let low = interval.low?;
+        let high = interval.high.filter(|&high| low <= high)?;
         // Rounded outward.
         Some(Self { offset_ns: y - interval.mid()?, bound_ns: (high - low + 1).div_euclid(2) + 1 })
     }
@@ -48,7 +49,8 @@ impl Offset {
         let drift = epoch.and_then(|epoch| epoch.hull().ok()).map(|hull| hull.drift());
         Some(Self {
             hard: Around::of(interval, y),
-            hull: hull.and_then(|hull| Around::of(hull, y)),
+            // A clock that does not wander is one within the bound as well, which may be the tighter.
+            hull: hull.and_then(|hull| Around::of(hull.intersection(interval), y)),
             // φ is C − A, the offset A − C.
             drift_ppb: drift.and_then(|DriftInterval { min_ppb, max_ppb }| Some(-(min_ppb?.midpoint(max_ppb?)))),
             stamps: most(probes.whole()),

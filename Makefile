@@ -60,14 +60,21 @@ bench: build $(TOOLS)/python.made ## the project's own figures: ratios against p
 # Each in a file of its own, so that one can be had again without the others.
 RELIABILITY := target/reliability
 
-reliability: build $(TOOLS)/python.made ## docs/reliability.md, from the whole suite with 20 rounds and 10,000 seeds, and 2,000 kills
+reliability: build $(TOOLS)/python.made ## docs/reliability.md, from the whole suite with 20 rounds and 10,000 seeds, 2,000 kills, 2,000 faults
 	mkdir -p $(RELIABILITY)
 	cargo build --workspace --bins
 	RPYCBENCH_FAULT_ROUNDS=20 SIM_SEEDS=10000 cargo test --workspace -- --show-output >$(RELIABILITY)/tests.txt
 	cargo build --release -p rpycbench-tests
-	target/release/rpycbench-bench --python $(VENV)/python --only kills --kills 2300 >$(RELIABILITY)/bench.txt
-	target/release/rpycbench-bench --python $(VENV)/python --only resumed --resumed-blocks 20 >>$(RELIABILITY)/bench.txt
-	target/release/rpycbench-reliability --tests $(RELIABILITY)/tests.txt --bench $(RELIABILITY)/bench.txt >docs/reliability.md
+	target/release/rpycbench-bench --python $(VENV)/python --only kills --kills 2300 >$(RELIABILITY)/kills.txt
+	target/release/rpycbench-bench --python $(VENV)/python --only "faults at" --faults 2000 >$(RELIABILITY)/faults.txt
+	target/release/rpycbench-bench --python $(VENV)/python --only resumed --resumed-blocks 20 >$(RELIABILITY)/resumed.txt
+	$(MAKE) docs/reliability.md
+
+# From what was printed last.
+.PHONY: docs/reliability.md
+docs/reliability.md:
+	target/release/rpycbench-reliability --tests $(RELIABILITY)/tests.txt \
+		$(foreach part,kills faults resumed,--bench $(RELIABILITY)/$(part).txt) >$@
 
 lab: build ## a shell on turin in a virtual LAN with an agent on hurin (root); LAB="--delay 300us" adds to each packet
 	cargo build --release -p rpycbench-tests --bin rpycbench-lab

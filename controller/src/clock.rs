@@ -13,4 +13,5 @@ mod schedule;
 mod session;
 
 pub(crate) use offset::{Around, Offset};
+pub(crate) use probes::Probe;
 pub(crate) use session::ClockSession;

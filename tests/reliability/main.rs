@@ -17,9 +17,9 @@ struct Arguments {
     /// What `cargo test -- --show-output` has printed.
     #[arg(long)]
     tests: PathBuf,
-    /// What the bench has printed.
+    /// What the bench has printed, part by part.
     #[arg(long)]
-    bench: PathBuf,
+    bench: Vec<PathBuf>,
 }
 
 /// A test of a scenario.
@@ -36,7 +36,7 @@ type Scenario = (char, u32, String);
 fn main() {
     let Arguments { tests, bench } = Arguments::parse();
     let read = |path: PathBuf| fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let (tests, bench) = (read(tests), read(bench));
+    let (tests, bench) = (read(tests), bench.into_iter().map(read).collect::<String>());
     let page = page(&rows(&tests), &simulated(&tests), &figures(&bench));
     // A reader that went away has seen enough.
     drop(std::io::stdout().write_all(page.as_bytes()));

@@ -10,7 +10,7 @@ use toml::Spanned;
 
 use super::file::{
     CallFile, ClientModelFile, ConfinementFile, Count, HostFile, ModeFile, PlacementFile, PlanFile, ReferenceFile,
-    ServerFile, ServerKindFile, TopologyFile, WorkloadFile, WorkloadKindFile,
+    ServerFile, ServerKindFile, SwitchFile, TopologyFile, WorkloadFile, WorkloadKindFile,
 };
 use super::{AgentAddress, Host, NamedServer, NamedWorkload, Plan, PlanError, Topology};
 
@@ -89,6 +89,7 @@ fn plan(file: PlanFile) -> Result<Plan, Wrong> {
             Some(ConfinementFile::Partial) => Confinement::Partial,
             Some(ConfinementFile::Full) => Confinement::Full,
         },
+        asks_for_clocks: study.clocks == SwitchFile::On,
         parallel: study.parallel,
         beside_published: match study.reference {
             None => false,

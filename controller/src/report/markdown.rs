@@ -34,6 +34,9 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
     environment
         .set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?);
     environment.add_filter("ms", |ns: Option<f64>| shown(ns, |ns| significant(ns / 1e6)));
+    environment.add_filter("us", |ns: Option<f64>| shown(ns, |ns| significant(ns / 1e3)));
+    environment.add_filter("signed_s", |ns: Option<f64>| shown(ns, |ns| format!("{:+.6}", ns / 1e9)));
+    environment.add_filter("signed_ppm", |ppb: Option<f64>| shown(ppb, |ppb| signed(ppb / 1e3)));
     environment.add_filter("signed_ms", |ns: Option<f64>| shown(ns, |ns| signed(ns / 1e6)));
     environment.add_filter("number", |value: Option<f64>| shown(value, significant));
     environment.add_filter("percent", |share: Option<f64>| shown(share, percent));

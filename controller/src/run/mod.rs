@@ -1,6 +1,7 @@
 //! A run: the controller's side of the state machine drawn in `agent.proto`, and its only `select!`.
 
 mod cell;
+mod clocks;
 mod collect;
 mod enrolled;
 mod error;
@@ -25,6 +26,7 @@ use tokio::task::JoinSet;
 
 use enrolled::{Watched, all_enrolled};
 
+use crate::clock::ClockSession;
 use crate::conversation::FromAgent;
 use crate::home::Home;
 use crate::local_agent::LocalAgent;
@@ -109,6 +111,7 @@ pub(crate) async fn run(
         reporter,
         shutdown: shutdown.clone(),
         nonces: HashMap::new(),
+        clocks: HashMap::new(),
         lost: HashMap::new(),
         seen: HashMap::new(),
         watched,
@@ -118,11 +121,12 @@ pub(crate) async fn run(
         Ok(()) => run.measure().await,
         Err(error) => Err(error),
     };
+    let clocks = run.write_clocks().await;
     run.close().await;
     run.manifest.ended = Timestamp::now().to_string();
     let saved = run.folder.save(&run.manifest);
     let (folder, manifest) = (run.folder, run.manifest);
-    let outcome = outcome.and(saved.map_err(RunError::from));
+    let outcome = outcome.and(clocks).and(saved.map_err(RunError::from));
     if let Err(source @ (RunError::Folder(_) | RunError::Samples(_))) = outcome {
         return Err(RunError::Cut { source: Box::new(source), folder: folder.path().to_owned() });
     }
@@ -173,6 +177,8 @@ struct Run<'a> {
     shutdown: Shutdown,
     /// Of the agents of these hosts, for who consents to be pinged or reached by them.
     nonces: HashMap<usize, Nonce>,
+    /// Who asks for the clocks of these hosts.
+    clocks: HashMap<usize, ClockSession>,
     /// Hosts whose agent is gone, and why.
     lost: HashMap<usize, String>,
     /// How long cells of each topology, server and workload have taken.

@@ -90,6 +90,9 @@ impl Run<'_> {
             self.confined_enough(&contact.agent.host, &contact.facts.confinement)?;
             self.compare_clocks(&contact.agent.host, contact.clock_ahead);
         }
+        for (number, contact) in &contacts {
+            self.know_clock(*number, contact.channel(), &contact.agent.address).await;
+        }
         let sessions = contacts.into_iter().map(|(number, contact)| {
             let (identity, open, sender) = (identity.clone(), open.clone(), sender.clone());
             async move { Ok((number, Session::open(contact, identity, open, number, sender).await?)) }

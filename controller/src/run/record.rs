@@ -48,6 +48,7 @@ pub(super) fn manifest(settings: &Settings, run_id: &str, now: Timestamp) -> Man
             .collect(),
         pings: Vec::new(),
         links: Vec::new(),
+        clocks: Vec::new(),
         servers: plan
             .servers
             .iter()

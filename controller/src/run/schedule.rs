@@ -63,6 +63,9 @@ impl Run<'_> {
             }
             for cell in going.iter_mut() {
                 for (host, command) in cell.advance() {
+                    if matches!(command, Command::Stop { .. }) {
+                        self.ask_for_clocks(&[host]);
+                    }
                     self.send(host, command).await;
                 }
             }
@@ -72,6 +75,7 @@ impl Run<'_> {
             }
             for over in going.extract_if(.., |cell| cell.is_over()) {
                 let (host, stream) = over.source();
+                self.leave_clocks(&self.hosts_of(over.cell()));
                 self.finish(over)?;
                 self.manifest.cells_wall_s = before_s + began.elapsed().as_secs_f64();
                 self.folder.save(&self.manifest)?;
@@ -119,6 +123,7 @@ impl Run<'_> {
                 expected_s: self.expected(cell).as_secs_f64(),
                 left_s,
             });
+            self.ask_for_clocks(&self.hosts_of(cell));
             for (host, command) in starting.begin(&self.settings.plan, self.serve_address(cell.topology)) {
                 self.send(host, command).await;
             }
@@ -146,6 +151,8 @@ impl Run<'_> {
         let reason = format!("the agent of {} {reason}", self.settings.plan.hosts[host].name);
         // Ends the agent's part of the run, should it still hear of it.
         self.sessions.remove(&host);
+        // What was learned of its clock stays.
+        self.leave_clocks(&[host]);
         for cell in going.iter_mut().filter(|cell| cell.uses(host)) {
             cell.lose(host, &reason);
         }

@@ -3,6 +3,7 @@
 mod folder;
 pub mod incoming;
 pub mod manifest;
+pub mod probes;
 pub mod samples;
 
 pub use folder::{FolderError, RunFolder, write_atomically};

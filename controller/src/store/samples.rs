@@ -4,7 +4,7 @@
 //! be read. All files have the same columns and types: a reader may take the folder as one table.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -304,9 +304,9 @@ impl Rows {
 }
 
 /// A column with nulls, as Parquet wants it: the values there are, and per row whether there is one.
-struct Optional<T> {
-    values: Vec<T>,
-    present: Vec<i16>,
+pub(super) struct Optional<T> {
+    pub(super) values: Vec<T>,
+    pub(super) present: Vec<i16>,
 }
 
 impl<T> Default for Optional<T> {
@@ -316,14 +316,14 @@ impl<T> Default for Optional<T> {
 }
 
 impl<T> Optional<T> {
-    fn push(&mut self, value: Option<T>) {
+    pub(super) fn push(&mut self, value: Option<T>) {
         self.present.push(i16::from(value.is_some()));
         self.values.extend(value);
     }
 }
 
-fn column<T: DataType>(
-    group: &mut SerializedRowGroupWriter<'_, File>,
+pub(super) fn column<T: DataType>(
+    group: &mut SerializedRowGroupWriter<'_, impl Write + Send>,
     values: &[T::T],
     present: Option<&[i16]>,
 ) -> Result<(), ParquetError> {

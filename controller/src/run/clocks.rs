@@ -1,0 +1,116 @@
+//! What a run learns of its agents' clocks: a burst of questions before and after each cell, while servers and drivers start
+//! and end, and some now and then in between.
+//!
+//! The agent on the controller's own host reads the same clock, and is not asked.
+
+use std::time::Duration;
+
+use tonic::transport::Channel;
+
+use super::{Run, RunError};
+use crate::clock::{ClockSession, Offset, Probe};
+use crate::plan::AgentAddress;
+use crate::store::manifest::{ClockEventRecord, ClockRecord};
+use crate::store::probes::{self, ProbeRow};
+
+/// After a hundred the estimate hardly gets better.
+const BURST: u32 = 128;
+/// Often enough that in between no clock wanders far, seldom enough to disturb nothing.
+const PACE: Duration = Duration::from_millis(100);
+
+impl Run<'_> {
+    /// Begins to ask an agent for its clock, if its host has one of its own.
+    pub(super) async fn know_clock(&mut self, host: usize, channel: Channel, address: &str) {
+        let plan = &self.settings.plan;
+        let is_own = matches!(plan.hosts[host].agent, AgentAddress::Local);
+        if is_own || !plan.asks_for_clocks {
+            return;
+        }
+        match ClockSession::open(channel, address).await {
+            Ok(session) => drop(self.clocks.insert(host, session)),
+            Err(error) => {
+                let name = plan.hosts[host].name.clone();
+                self.warn(format!("the clock of {name} is not known: {error}"));
+            }
+        }
+    }
+
+    /// A cell of these hosts begins, or has been driven.
+    pub(super) fn ask_for_clocks(&self, hosts: &[usize]) {
+        for session in hosts.iter().filter_map(|host| self.clocks.get(host)) {
+            session.burst(BURST);
+            session.pace(Some(PACE));
+        }
+    }
+
+    /// No cell of these hosts is left that needs their clocks.
+    pub(super) fn leave_clocks(&self, hosts: &[usize]) {
+        for session in hosts.iter().filter_map(|host| self.clocks.get(host)) {
+            session.pace(None);
+        }
+    }
+
+    /// Ends all questions, and writes down what came of them.
+    ///
+    /// # Errors
+    /// When the file of probes cannot be read or written.
+    pub(super) async fn write_clocks(&mut self) -> Result<(), RunError> {
+        if self.clocks.is_empty() {
+            return Ok(());
+        }
+        let path = self.folder.path().join("clock.parquet");
+        let mut rows = probes::read(&path)?;
+        let number = rows.iter().map(|row| row.session + 1).max().unwrap_or(0);
+        let mut sessions: Vec<(usize, ClockSession)> = self.clocks.drain().collect();
+        sessions.sort_by_key(|(host, _)| *host);
+        for (host, session) in sessions {
+            session.pace(None);
+            session.settle().await;
+            let name = self.settings.plan.hosts[host].name.clone();
+            let all = session.with_probes(|probes| probes.all());
+            rows.extend(all.iter().map(|probe| row(&name, number, probe)));
+            self.manifest.clocks.push(record(name, number, &session));
+        }
+        Ok(probes::write(&path, &rows)?)
+    }
+}
+
+fn row(host: &str, session: i32, probe: &Probe) -> ProbeRow {
+    ProbeRow {
+        host: host.to_owned(),
+        session,
+        number: probe.number.cast_signed(),
+        transport: probe.transport.name().to_owned(),
+        t1_ns: probe.t1,
+        answer_ns: probe.answer.map(|answer| [answer.t2, answer.t3, answer.t4]),
+        by_kernel: probe.by_kernel,
+    }
+}
+
+/// What a reader is told of a session; the probes have it all.
+fn record(host: String, number: i32, session: &ClockSession) -> ClockRecord {
+    session.with_probes(|probes| {
+        let offset = Offset::of(probes);
+        let around = |around: Option<crate::clock::Around>| around.map(|it| [it.offset_ns, it.bound_ns]);
+        let events = probes.breaks().iter().map(|it| ClockEventRecord {
+            kind: if it.slept { "slept" } else { "set" }.to_owned(),
+            by_ns: it.by_ns,
+            from_raw_ns: it.from_ns,
+            to_raw_ns: it.to_ns,
+        });
+        ClockRecord {
+            host,
+            session: number,
+            transport: session.transport().name().to_owned(),
+            stamps: offset.map_or(String::new(), |it| it.stamps.name().to_owned()),
+            probes: probes.whole().len() as u64,
+            lost: probes.unanswered() as u64,
+            forged: probes.forged(),
+            offset_ns: offset.and_then(|it| around(it.hard)),
+            hull_offset_ns: offset.and_then(|it| around(it.hull)),
+            drift_ppb: offset.and_then(|it| it.drift_ppb),
+            assumption_adjusted: offset.is_some_and(|it| it.is_adjusted),
+            events: events.collect(),
+        }
+    })
+}

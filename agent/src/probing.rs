@@ -24,23 +24,32 @@ use responder::Responder;
 
 /// Controllers that want to know at the same time; a run has one for each agent.
 const SESSIONS: usize = 8;
-/// Questions and answers on their way; what finds no place is not told, and counts as lost.
-const QUEUE: usize = 512;
-/// Answers that are told together, which is after a burst at the latest.
-const TOLD_TOGETHER: usize = 64;
-/// How often a session looks what has become of the clocks, and tells what was answered meanwhile.
-const LOOK: Duration = Duration::from_millis(100);
+/// Words on their way, of either side.
+const QUEUE: usize = 64;
+/// How often a session looks what has become of the clocks, and tells what was answered meanwhile. It is not woken for every
+/// answer, which would cost more than the answer itself.
+const LOOK: Duration = Duration::from_secs(1);
+/// A stream that has not said by then what it is for is none of a controller's.
+const FIRST_WORD_LIMIT: Duration = Duration::from_secs(5);
 
 /// The sessions that datagrams may belong to.
-type Sessions = Arc<Mutex<HashMap<[u8; 16], mpsc::Sender<Input>>>>;
+type Sessions = Arc<Mutex<HashMap<[u8; 16], Session>>>;
+
+/// What datagrams of a session have come to.
+#[derive(Clone, Debug)]
+struct Session {
+    /// Those that were not told yet.
+    answers: Arc<Mutex<Vec<Answer>>>,
+    user_stamps: bool,
+}
 
 /// What a session hears.
 #[derive(Debug)]
 enum Input {
     /// A question over its stream, and when it had come.
     Asked { number: u64, received_ns: i64 },
-    /// A datagram that was answered.
-    Answered(Answer),
+    /// What was answered is wanted.
+    Tell,
     /// The stream has ended.
     Gone,
 }
@@ -76,20 +85,21 @@ impl pb::clock_server::Clock for ClockService {
     ) -> Result<Response<Self::ProbeStream>, Status> {
         let peer = Peer::of(&request);
         let mut asking = request.into_inner();
-        let first = timeout(LOOK * 50, asking.next()).await.ok().flatten().and_then(Result::ok).map(Asking::try_from);
-        let Some(Ok(Asking::Open)) = first else {
+        let first = timeout(FIRST_WORD_LIMIT, asking.next()).await.ok().flatten().and_then(Result::ok);
+        let Some(Ok(Asking::Open { user_stamps })) = first.map(Asking::try_from) else {
             return Err(Status::invalid_argument("the first word of a stream must open a session"));
         };
-        let (inputs, queue) = mpsc::channel(QUEUE);
-        let session = self.enter(&inputs)?;
+        let answers = Arc::default();
+        let session = self.enter(Session { answers: Arc::clone(&answers), user_stamps })?;
         tracing::debug!(%peer, "asks for the clock");
+        let (inputs, queue) = mpsc::channel(QUEUE);
         let (telling, told) = mpsc::channel(QUEUE);
         let port = self.responder.as_ref().map(Responder::port);
         tokio::spawn(listen(asking, inputs));
         let sessions = self.sessions.clone();
         tokio::spawn(async move {
             // A reader that is gone ends it.
-            let _ = tell(Telling::Probing { session, port }, queue, telling).await;
+            let _ = tell(Telling::Probing { session, port }, queue, &answers, telling).await;
             sessions.lock().unwrap_or_else(PoisonError::into_inner).remove(&session);
         });
         let told = ReceiverStream::new(told).map(|telling: Telling| Ok(telling.into()));
@@ -99,22 +109,26 @@ impl pb::clock_server::Clock for ClockService {
 
 impl ClockService {
     /// A session that nobody can guess.
-    fn enter(&self, inputs: &mpsc::Sender<Input>) -> Result<[u8; 16], Status> {
+    fn enter(&self, session: Session) -> Result<[u8; 16], Status> {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         if sessions.len() >= SESSIONS {
             return Err(Status::resource_exhausted(format!("{SESSIONS} others ask for this host's clock already")));
         }
-        let session: [u8; 16] = rand::random();
-        sessions.insert(session, inputs.clone());
-        Ok(session)
+        let nonce: [u8; 16] = rand::random();
+        sessions.insert(nonce, session);
+        Ok(nonce)
     }
 }
 
 /// Hands on what a stream asks, with the moment at which it was there.
 async fn listen(mut asking: Streaming<pb::ProbeRequest>, inputs: mpsc::Sender<Input>) {
     while let Some(Ok(request)) = asking.next().await {
-        let (Ok(received_ns), Ok(Asking::Question { number })) = (raw_ns(), Asking::try_from(request)) else { break };
-        if inputs.send(Input::Asked { number, received_ns }).await.is_err() {
+        let input = match (raw_ns(), Asking::try_from(request)) {
+            (Ok(received_ns), Ok(Asking::Question { number })) => Input::Asked { number, received_ns },
+            (_, Ok(Asking::Tell)) => Input::Tell,
+            _ => break,
+        };
+        if inputs.send(input).await.is_err() {
             return;
         }
     }
@@ -137,31 +151,32 @@ impl From<nix::Error> for Over {
 }
 
 /// A session, to its end.
-async fn tell(first: Telling, mut queue: mpsc::Receiver<Input>, telling: mpsc::Sender<Telling>) -> Result<(), Over> {
+async fn tell(
+    first: Telling,
+    mut queue: mpsc::Receiver<Input>,
+    answers: &Mutex<Vec<Answer>>,
+    telling: mpsc::Sender<Telling>,
+) -> Result<(), Over> {
     telling.send(first).await?;
-    let mut answers = Vec::new();
     let mut seen = Reading::take()?;
     loop {
-        let input = timeout(LOOK, queue.recv()).await;
-        match input {
+        match timeout(LOOK, queue.recv()).await {
             Ok(None | Some(Input::Gone)) => return Ok(()),
             Ok(Some(Input::Asked { number, received_ns })) => {
                 let answer = Answer { number, received_ns, sent_ns: raw_ns()?, ..Answer::default() };
                 telling.send(Telling::Answers(vec![answer])).await?;
+                continue;
             }
-            Ok(Some(Input::Answered(answer))) => answers.push(answer),
-            Err(_) => {}
+            Ok(Some(Input::Tell)) | Err(_) => {}
         }
         let now = Reading::take()?;
-        let is_time = now.raw_before_ns - seen.raw_before_ns >= LOOK.as_nanos() as i64;
-        if is_time {
-            if let Some(broken) = now.break_since(&seen) {
-                telling.send(Telling::Break(told(broken))).await?;
-            }
-            seen = now;
+        if let Some(broken) = now.break_since(&seen) {
+            telling.send(Telling::Break(told(broken))).await?;
         }
-        if answers.len() >= TOLD_TOGETHER || (is_time && !answers.is_empty()) {
-            telling.send(Telling::Answers(std::mem::take(&mut answers))).await?;
+        seen = now;
+        let answers = std::mem::take(&mut *answers.lock().unwrap_or_else(PoisonError::into_inner));
+        if !answers.is_empty() {
+            telling.send(Telling::Answers(answers)).await?;
         }
     }
 }

@@ -13,5 +13,4 @@ mod schedule;
 mod session;
 
 pub(crate) use offset::{Around, Offset};
-pub(crate) use probes::Probe;
 pub(crate) use session::ClockSession;

@@ -15,21 +15,21 @@ const JITTER_NS: i64 = 200;
 /// Both are slewed together, so nothing but sleep moves them apart.
 const SLEEP_NS: i64 = 1_000;
 /// A reading that was interrupted is taken again: what it is worth is how far its two ends are apart.
-const NARROW_NS: i64 = 300;
+const NARROW_NS: i64 = 100;
 const TRIES: u32 = 4;
 
-/// All clocks at one moment, which lies between two readings of CLOCK_MONOTONIC_RAW.
+/// All clocks at one moment, or nearly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// Before the others were read.
-    pub raw_before_ns: i64,
-    /// The wall clock.
-    pub realtime_ns: i64,
     /// Slewed, and stands still while the host sleeps.
     pub monotonic_ns: i64,
     /// Slewed, and goes on.
     pub boottime_ns: i64,
-    /// After the others were read.
+    /// CLOCK_MONOTONIC_RAW, before the wall clock was read, and after the others were.
+    pub raw_before_ns: i64,
+    /// The wall clock.
+    pub realtime_ns: i64,
+    /// CLOCK_MONOTONIC_RAW, after the wall clock was read.
     pub raw_after_ns: i64,
 }
 
@@ -53,10 +53,11 @@ impl Reading {
     }
 
     fn once() -> nix::Result<Self> {
-        let raw_before_ns = ns(ClockId::CLOCK_MONOTONIC_RAW)?;
-        let realtime_ns = ns(ClockId::CLOCK_REALTIME)?;
         let monotonic_ns = ns(ClockId::CLOCK_MONOTONIC)?;
         let boottime_ns = ns(ClockId::CLOCK_BOOTTIME)?;
+        // Last, and nothing in between: how wide these are apart is what a translation is off by.
+        let raw_before_ns = ns(ClockId::CLOCK_MONOTONIC_RAW)?;
+        let realtime_ns = ns(ClockId::CLOCK_REALTIME)?;
         let raw_after_ns = ns(ClockId::CLOCK_MONOTONIC_RAW)?;
         Ok(Self { raw_before_ns, realtime_ns, monotonic_ns, boottime_ns, raw_after_ns })
     }

@@ -30,6 +30,12 @@ impl Stamp {
     pub fn ns(&self) -> i64 {
         self.kernel_ns.unwrap_or(self.user_ns)
     }
+
+    /// The program's own alone.
+    #[must_use]
+    pub fn by_user(self) -> Self {
+        Self { kernel_ns: None, ..self }
+    }
 }
 
 /// What the kernel stamps here.

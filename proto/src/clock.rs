@@ -4,7 +4,12 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asking {
     /// Begins a session.
-    Open,
+    Open {
+        /// Leaves aside what the kernel stamps.
+        user_stamps: bool,
+    },
+    /// Asks for the answers that were not told yet.
+    Tell,
     /// Asks over the stream itself.
     Question {
         /// 1, 2, 3 … within the session.

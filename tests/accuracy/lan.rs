@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use rpycbench_tests::two_hosts::TwoHosts;
 
-/// One at a time: each measures.
-static MEASURING: Mutex<()> = Mutex::new(());
+use crate::MEASURING;
 
 /// What every packet is made to take each way; a round trip takes twice that. Far more than this machine's own noise, and less
 /// than the 10 ms after which Werkzeug closes a connection and thereby sends what it holds back.

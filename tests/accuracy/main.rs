@@ -7,4 +7,10 @@
     reason = "test code: a panic is how a test fails, stdout is where it says that it was skipped"
 )]
 
+mod clock;
 mod lan;
+
+use std::sync::Mutex;
+
+/// One at a time: each measures.
+static MEASURING: Mutex<()> = Mutex::new(());

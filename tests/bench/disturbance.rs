@@ -55,6 +55,26 @@ pub(crate) fn controller() -> Vec<Figure> {
     )
 }
 
+/// With questions for the clocks of the hosts, and without.
+pub(crate) fn clocks() -> Vec<Figure> {
+    let hosts = match TwoHosts::start() {
+        Ok(hosts) => hosts,
+        Err(why) => return vec![Figure::missing("latency while clocks are asked for", &why.to_string())],
+    };
+    // Driven and served by hurin, whose clock turin's controller asks for.
+    let plan = plan(&SERVERS, LATENCY).replace("local = true", "agent = \"10.211.55.14:7443\"");
+    let run = |clocks: &str| {
+        let plan = plan.replace("blocks = 1\n", &format!("blocks = 1\nclocks = \"{clocks}\"\n"));
+        let path = hosts.sandbox.plan(&plan).display().to_string();
+        hosts.controller(&["run", &path, "--quiet"])
+    };
+    let latencies = in_turns(&hosts.sandbox, || run("on"), || run("off"));
+    figures(
+        latencies,
+        ["latency while clocks are asked for, p50 of rpyc", "… p99 of rpyc", "… p50 of flask", "… p99 of flask"],
+    )
+}
+
 fn in_turns(sandbox: &Sandbox, with: impl Fn() -> Outcome, without: impl Fn() -> Outcome) -> Vec<Latency> {
     let mut latencies: Vec<Latency> = SERVERS
         .iter()

@@ -6,6 +6,7 @@
 #![expect(clippy::expect_used, reason = "a tool of this project's developers: a panic says what is missing")]
 
 mod added_latency;
+mod clock;
 mod confinement;
 mod disturbance;
 mod driver;
@@ -38,7 +39,7 @@ struct Arguments {
     /// An interpreter with the workers' libraries; `make bench` names it.
     #[arg(long)]
     python: PathBuf,
-    /// Only the parts whose name contains this: report, sample, script, fleet, otlp, confinement, controller, LAN,
+    /// Only the parts whose name contains this: report, sample, script, fleet, otlp, confinement, controller, clocks, clock, LAN,
     /// orchestration, resumed, millions, faults, kills.
     #[arg(long, default_value = "")]
     only: String,
@@ -66,7 +67,7 @@ impl Figure {
 fn main() {
     let Arguments { python, only, resumed_blocks, faults, kills } = Arguments::parse();
     let python = std::path::absolute(python).expect("a path");
-    let parts: [Part<'_>; 14] = [
+    let parts: [Part<'_>; 16] = [
         // First, while no other child's memory can be taken for its own.
         ("report of 10 million samples", Box::new(|| large_report::measure().into())),
         ("sample cost in the driver", Box::new(|| vec![driver::sample_cost(&python)])),
@@ -76,6 +77,8 @@ fn main() {
         ("otlp on and off", Box::new(disturbance::telemetry)),
         ("confinement on and off", Box::new(confinement::measure)),
         ("controller near and away", Box::new(disturbance::controller)),
+        ("clocks asked and not", Box::new(disturbance::clocks)),
+        ("clock of another host", Box::new(clock::measure)),
         ("LAN with 2 ms added", Box::new(added_latency::measure)),
         ("orchestration of localhost.toml", Box::new(|| vec![orchestration::measure()])),
         ("resumed after every five seconds", Box::new(|| vec![resumed::measure(&Load::real(resumed_blocks))])),

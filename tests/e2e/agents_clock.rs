@@ -4,14 +4,9 @@ use std::time::Duration;
 
 use rpycbench_controller::store::probes;
 use rpycbench_tests::lan::Lan;
-use rpycbench_tests::many_hosts::{CONTROLLER, ManyHosts};
+use rpycbench_tests::many_hosts::{AHEAD, AHEAD_NS, CONTROLLER, ManyHosts};
 use rpycbench_tests::{Outcome, Sandbox};
 use serde_json::Value;
-
-/// What starts a program whose clocks are a thousand seconds ahead.
-const AHEAD: &[&str] =
-    &["unshare", "--time", "--monotonic", "1000", "--boottime", "1000", "--fork", "--kill-child", "--"];
-const AHEAD_NS: i64 = 1_000_000_000_000;
 
 /// What it says of hurin.
 fn clock(hosts: &ManyHosts) -> Value {

@@ -5,6 +5,7 @@
 pub mod agent;
 pub mod attacked;
 pub mod collector;
+pub mod coverage;
 pub mod forge;
 pub mod hostile;
 pub mod installed;

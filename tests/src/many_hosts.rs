@@ -12,6 +12,12 @@ use crate::{Outcome, Sandbox};
 /// Where the controller runs.
 pub const CONTROLLER: &str = "turin";
 
+/// What starts an agent whose clocks are ahead of those of this machine: a time namespace.
+pub const AHEAD: &[&str] =
+    &["unshare", "--time", "--monotonic", "1000", "--boottime", "1000", "--fork", "--kill-child", "--"];
+/// By how much.
+pub const AHEAD_NS: i64 = 1_000_000_000_000;
+
 /// turin and its agents on other hosts.
 pub struct ManyHosts {
     /// The network between them.
@@ -73,6 +79,14 @@ impl ManyHosts {
     /// Of every host with an agent, its name and the agent's address.
     pub fn addresses(&self) -> impl Iterator<Item = (&str, SocketAddr)> {
         self.agents.iter().map(|agent| (agent.host.as_str(), agent.address))
+    }
+
+    /// The process that was started as a host's agent.
+    ///
+    /// # Panics
+    /// When it has none.
+    pub fn agent_pid(&self, host: &str) -> u32 {
+        self.agent(host).process.as_ref().map_or_else(|| panic!("{host} has no agent"), |process| process.0.id())
     }
 
     /// Kills a host's agent and starts it again.

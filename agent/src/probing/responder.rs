@@ -10,11 +10,13 @@ use rpycbench_probe::datagram::BYTES;
 use rpycbench_probe::{Datagram, StampedSocket};
 use rpycbench_proto::clock::Answer;
 
-use super::{Input, Sessions};
+use super::{Session, Sessions};
 
 /// Datagrams in a second that are answered; a controller asks a thousand times at most.
 const RATE: u32 = 4_000;
 const SECOND: Duration = Duration::from_secs(1);
+/// Answers that wait to be told; more are lost.
+const UNTOLD: usize = 2 * RATE as usize;
 
 /// Answers datagrams of sessions, as long as this process lives.
 #[derive(Clone, Debug)]
@@ -60,19 +62,23 @@ fn answer(mut socket: StampedSocket, sessions: &Sessions) {
         count += 1;
         let question = bytes.get(..length).and_then(Datagram::parse).filter(|it| it.answered == 0 && count <= RATE);
         let Some(question) = question else { continue };
-        let inputs = sessions.lock().unwrap_or_else(PoisonError::into_inner).get(&question.session).cloned();
-        let Some(inputs) = inputs else { continue };
+        let session = sessions.lock().unwrap_or_else(PoisonError::into_inner).get(&question.session).cloned();
+        let Some(Session { answers, user_stamps }) = session else { continue };
         let answered = rand::random::<u64>() | 1;
         let Ok(sent) = socket.send(&Datagram { answered, ..question }.to_bytes(), Some(from)) else { continue };
+        let [received, sent] = [received, sent].map(|stamp| if user_stamps { stamp.by_user() } else { stamp });
+        let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
         // Where the session does not keep up, this one is lost.
-        drop(inputs.try_send(Input::Answered(Answer {
-            number: question.number,
-            asked: question.asked,
-            answered,
-            received_ns: received.ns(),
-            sent_ns: sent.ns(),
-            received_by_kernel: received.kernel_ns.is_some(),
-            sent_by_kernel: sent.kernel_ns.is_some(),
-        })));
+        if answers.len() < UNTOLD {
+            answers.push(Answer {
+                number: question.number,
+                asked: question.asked,
+                answered,
+                received_ns: received.ns(),
+                sent_ns: sent.ns(),
+                received_by_kernel: received.kernel_ns.is_some(),
+                sent_by_kernel: sent.kernel_ns.is_some(),
+            });
+        }
     }
 }

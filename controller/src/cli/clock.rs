@@ -1,7 +1,9 @@
 //! `agents clock`: how far an agent's clock is from this host's.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::Args;
 use rpycbench_process::Shutdown;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
@@ -11,11 +13,10 @@ use super::say;
 use crate::clock::{Around, ClockSession, Offset};
 use crate::error::Error;
 use crate::run::RunError;
+use crate::store::probes::{ProbeRow, write};
 
 /// Before and after.
 const BURST: u32 = 128;
-/// In between.
-const PACE: Duration = Duration::from_millis(100);
 /// How long to ask before the first answer: the whole of it, where nobody watches.
 const ASKED_FOR: Duration = Duration::from_secs(5);
 /// A burst takes that long, or nearly.
@@ -23,21 +24,40 @@ const BURST_TIME: Duration = Duration::from_millis(300);
 /// Between two answers to who watches.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// How to ask.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Wanted {
+    /// Say so every second, until Ctrl-C.
+    #[arg(long)]
+    watch: bool,
+    /// Questions a second between the bursts.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=500), value_name = "N")]
+    rate: u16,
+    /// Leave aside what the kernels stamp, to see what that is worth.
+    #[arg(long)]
+    user_stamps: bool,
+    /// Keep every question and what came of it in that Parquet file, as runs do in clock.parquet.
+    #[arg(long, value_name = "FILE")]
+    probes: Option<PathBuf>,
+}
+
 /// `agents clock`.
 #[tokio::main]
-pub(super) async fn clock(name: &str, watch: bool, json: bool) -> Result<(), Error> {
+pub(super) async fn clock(name: &str, json: bool, wanted: &Wanted) -> Result<(), Error> {
+    let Wanted { watch, rate, user_stamps, ref probes } = *wanted;
+    let keep = probes.as_deref();
     let contact = contact(name, "clock").await?;
     let failed = |reason: String| RunError::Network { host: name.to_owned(), reason: format!("clock: {reason}") };
-    let session = ClockSession::open(contact.channel(), &contact.agent.address).await;
+    let session = ClockSession::open(contact.channel(), &contact.agent.address, user_stamps).await;
     let session = session.map_err(|error| failed(error.to_string()))?;
     let shutdown = Shutdown::on_signals().map_err(Error::Signals)?;
     session.burst(BURST);
-    session.pace(Some(PACE));
+    session.pace(Some(Duration::from_secs(1) / u32::from(rate)));
     let began = Instant::now();
     let mut due = began + if watch { EVERY } else { ASKED_FOR - BURST_TIME };
     loop {
         if shutdown.drain.run_until_cancelled(sleep_until(due)).await.is_none() {
-            return Ok(());
+            return keep_probes(&session, name, keep);
         }
         if !watch {
             session.burst(BURST);
@@ -54,10 +74,18 @@ pub(super) async fn clock(name: &str, watch: bool, json: bool) -> Result<(), Err
             say(&as_text(name, transport, &offset, lost));
         }
         if !watch {
-            return Ok(());
+            return keep_probes(&session, name, keep);
         }
         due += EVERY;
     }
+}
+
+/// Writes down what every question came to, where that is wanted.
+fn keep_probes(session: &ClockSession, host: &str, path: Option<&Path>) -> Result<(), Error> {
+    let Some(path) = path else { return Ok(()) };
+    let rows: Vec<ProbeRow> =
+        session.with_probes(|probes| probes.all().iter().map(|probe| probe.row(host, 0)).collect());
+    Ok(write(path, &rows).map_err(RunError::from)?)
 }
 
 fn as_json(host: &str, transport: &str, offset: &Offset) -> Value {

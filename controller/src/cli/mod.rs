@@ -112,9 +112,9 @@ enum AgentsCommand {
     Clock {
         /// The agent's own name.
         name: String,
-        /// Say so every second, until Ctrl-C.
-        #[arg(long)]
-        watch: bool,
+        /// How to ask.
+        #[command(flatten)]
+        wanted: clock::Wanted,
     },
     /// Use an agent no more, from now on and also in a run under way; enrolling it again lifts that.
     Ban {
@@ -145,7 +145,7 @@ pub fn main() -> ExitCode {
         Command::Agents { command, json } => match command.unwrap_or(AgentsCommand::List) {
             AgentsCommand::List => agents::list(json),
             AgentsCommand::Describe { name } => agents::describe(&name, json),
-            AgentsCommand::Clock { name, watch } => clock::clock(&name, watch, json),
+            AgentsCommand::Clock { name, wanted } => clock::clock(&name, json, &wanted),
             AgentsCommand::Ban { name } => agents::ban(&name, json),
         },
         Command::Completions { shell } => {

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::{Duration, Instant};
 
 use rpycbench_probe::datagram::BYTES;
-use rpycbench_probe::{Datagram, StampedSocket};
+use rpycbench_probe::{Datagram, Stamp, StampedSocket};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::schedule::{Order, Schedule};
@@ -23,6 +23,7 @@ pub(super) struct Asker {
     socket: StampedSocket,
     session: [u8; 16],
     number: u64,
+    user_stamps: bool,
     inputs: UnboundedSender<Input>,
 }
 
@@ -31,11 +32,16 @@ impl Asker {
     ///
     /// # Errors
     /// When there is no socket, or no clock.
-    pub(super) fn new(target: SocketAddr, session: [u8; 16], inputs: UnboundedSender<Input>) -> io::Result<Self> {
+    pub(super) fn new(
+        target: SocketAddr,
+        session: [u8; 16],
+        user_stamps: bool,
+        inputs: UnboundedSender<Input>,
+    ) -> io::Result<Self> {
         let any: IpAddr = if target.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
         let socket = UdpSocket::bind((any, 0))?;
         socket.connect(target)?;
-        Ok(Self { socket: StampedSocket::new(socket)?, session, number: 0, inputs })
+        Ok(Self { socket: StampedSocket::new(socket)?, session, number: 0, user_stamps, inputs })
     }
 
     /// Whether any of the first questions was answered. Blocks.
@@ -79,6 +85,10 @@ impl Asker {
         }
     }
 
+    fn best(&self, stamp: Stamp) -> Stamp {
+        if self.user_stamps { stamp.by_user() } else { stamp }
+    }
+
     /// Asks, and waits for the answer; whether it came.
     fn ask(&mut self) -> bool {
         self.number += 1;
@@ -86,6 +96,7 @@ impl Asker {
         let question = Datagram { session, number, asked, answered: 0 };
         // A host that refuses is silent like any other.
         let Ok(sent) = self.socket.send(&question.to_bytes(), None) else { return false };
+        let sent = self.best(sent);
         let (t1, by_kernel) = (sent.ns(), sent.kernel_ns.is_some());
         drop(self.inputs.send(Input::Sent { number, asked, t1, by_kernel }));
         let since = Instant::now();
@@ -96,6 +107,7 @@ impl Asker {
             let answer = bytes.get(..length).and_then(Datagram::parse);
             let Some(answer) = answer.filter(|it| it.session == session && it.answered != 0) else { continue };
             let (number, answered) = (answer.number, answer.answered);
+            let stamp = self.best(stamp);
             drop(self.inputs.send(Input::Back {
                 number,
                 answered,

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use rpycbench_measure::clock::{Break, Constraints, Exchange};
 use rpycbench_proto::clock::{Answer, ClockBreak};
 
+use crate::store::probes::ProbeRow;
+
 /// How a question travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Transport {
@@ -77,6 +79,19 @@ impl Probe {
             [true, true, true, true] => Stamps::Kernel,
             [_, true, _, true] => Stamps::KernelRx,
             _ => Stamps::User,
+        }
+    }
+
+    /// As it is kept, as one of that host and session.
+    pub(crate) fn row(&self, host: &str, session: i32) -> ProbeRow {
+        ProbeRow {
+            host: host.to_owned(),
+            session,
+            number: self.number.cast_signed(),
+            transport: self.transport.name().to_owned(),
+            t1_ns: self.t1,
+            answer_ns: self.answer.map(|Answered { t2, t3, t4 }| [t2, t3, t4]),
+            by_kernel: self.by_kernel,
         }
     }
 

@@ -20,7 +20,7 @@ use super::asker::Asker;
 use super::probes::{Probes, Transport};
 use super::schedule::{Order, Schedule};
 
-/// An agent tells of what it has answered within a tenth of a second.
+/// An agent that is asked to tells at once of what it has answered.
 const TOLD_WITHIN: Duration = Duration::from_millis(500);
 /// To begin a session takes a round trip.
 const OPEN_LIMIT: Duration = Duration::from_secs(5);
@@ -58,7 +58,7 @@ pub(crate) struct ClockSession {
     transport: Transport,
     keeping: JoinHandle<()>,
     /// The session ends with it.
-    _stream: mpsc::UnboundedSender<Asking>,
+    stream: mpsc::UnboundedSender<Asking>,
 }
 
 /// To whoever asks.
@@ -69,14 +69,15 @@ enum Orders {
 }
 
 impl ClockSession {
-    /// Begins a session over a connection with the agent at `address` (`host:port`), by datagrams where they pass.
+    /// Begins a session over a connection with the agent at `address` (`host:port`), by datagrams where they pass. With
+    /// `user_stamps` nothing counts that a kernel has stamped.
     ///
     /// # Errors
     /// When the agent does not want to, or this host has no clock.
-    pub(crate) async fn open(channel: Channel, address: &str) -> Result<Self, ClockError> {
+    pub(crate) async fn open(channel: Channel, address: &str, user_stamps: bool) -> Result<Self, ClockError> {
         let (wire, frames) = mpsc::unbounded_channel();
         // The other end is here.
-        let _ = wire.send(Asking::Open);
+        let _ = wire.send(Asking::Open { user_stamps });
         let frames = UnboundedReceiverStream::new(frames).map(pb::ProbeRequest::from);
         let mut incoming = ClockClient::new(channel).probe(frames).await.map_err(Box::new)?.into_inner();
         let first = timeout(OPEN_LIMIT, incoming.message()).await;
@@ -90,7 +91,7 @@ impl ClockSession {
         let keeping = tokio::spawn(keep(queue, probes.clone()));
         tokio::spawn(listen(incoming, inputs.clone()));
         let target = port.and_then(|port| Some(SocketAddr::new(resolved(address)?, port)));
-        let asker = target.map(|target| Asker::new(target, session, inputs.clone())).transpose()?;
+        let asker = target.map(|target| Asker::new(target, session, user_stamps, inputs.clone())).transpose()?;
         let tried = match asker {
             None => None,
             Some(mut asker) => {
@@ -106,7 +107,7 @@ impl ClockSession {
                 (Orders::Task(orders), Transport::Grpc)
             }
         };
-        Ok(Self { orders, probes, transport, keeping, _stream: wire })
+        Ok(Self { orders, probes, transport, keeping, stream: wire })
     }
 
     /// Asks so many questions, a thousand a second.
@@ -139,6 +140,8 @@ impl ClockSession {
 
     /// Waits until every question that was asked has its answer, or will have none.
     pub(crate) async fn settle(&self) {
+        // Refused where the session is over: then there is nothing to wait for, and nothing comes.
+        let _ = self.stream.send(Asking::Tell);
         let until = Instant::now() + TOLD_WITHIN;
         while Instant::now() < until && self.with_probes(Probes::unanswered) > 0 {
             tokio::time::sleep(TOLD_WITHIN / 20).await;

@@ -8,10 +8,10 @@ use std::time::Duration;
 use tonic::transport::Channel;
 
 use super::{Run, RunError};
-use crate::clock::{ClockSession, Offset, Probe};
+use crate::clock::{ClockSession, Offset};
 use crate::plan::AgentAddress;
 use crate::store::manifest::{ClockEventRecord, ClockRecord};
-use crate::store::probes::{self, ProbeRow};
+use crate::store::probes;
 
 /// After a hundred the estimate hardly gets better.
 const BURST: u32 = 128;
@@ -26,7 +26,7 @@ impl Run<'_> {
         if is_own || !plan.asks_for_clocks {
             return;
         }
-        match ClockSession::open(channel, address).await {
+        match ClockSession::open(channel, address, false).await {
             Ok(session) => drop(self.clocks.insert(host, session)),
             Err(error) => {
                 let name = plan.hosts[host].name.clone();
@@ -68,22 +68,10 @@ impl Run<'_> {
             session.settle().await;
             let name = self.settings.plan.hosts[host].name.clone();
             let all = session.with_probes(|probes| probes.all());
-            rows.extend(all.iter().map(|probe| row(&name, number, probe)));
+            rows.extend(all.iter().map(|probe| probe.row(&name, number)));
             self.manifest.clocks.push(record(name, number, &session));
         }
         Ok(probes::write(&path, &rows)?)
-    }
-}
-
-fn row(host: &str, session: i32, probe: &Probe) -> ProbeRow {
-    ProbeRow {
-        host: host.to_owned(),
-        session,
-        number: probe.number.cast_signed(),
-        transport: probe.transport.name().to_owned(),
-        t1_ns: probe.t1,
-        answer_ns: probe.answer.map(|answer| [answer.t2, answer.t3, answer.t4]),
-        by_kernel: probe.by_kernel,
     }
 }
 

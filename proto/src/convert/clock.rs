@@ -8,7 +8,8 @@ impl From<Asking> for pb::ProbeRequest {
     fn from(asking: Asking) -> Self {
         use pb::probe_request::Kind;
         let kind = match asking {
-            Asking::Open => Kind::Open(pb::OpenProbing {}),
+            Asking::Open { user_stamps } => Kind::Open(pb::OpenProbing { user_stamps }),
+            Asking::Tell => Kind::Tell(pb::Tell {}),
             Asking::Question { number } => Kind::Question(pb::Question { number }),
         };
         Self { kind: Some(kind) }
@@ -21,7 +22,8 @@ impl TryFrom<pb::ProbeRequest> for Asking {
     fn try_from(request: pb::ProbeRequest) -> Result<Self, InvalidMessage> {
         use pb::probe_request::Kind;
         match request.kind.ok_or_else(|| missing("probe_request.kind"))? {
-            Kind::Open(pb::OpenProbing {}) => Ok(Self::Open),
+            Kind::Open(pb::OpenProbing { user_stamps }) => Ok(Self::Open { user_stamps }),
+            Kind::Tell(pb::Tell {}) => Ok(Self::Tell),
             Kind::Question(pb::Question { number }) => Ok(Self::Question { number }),
         }
     }

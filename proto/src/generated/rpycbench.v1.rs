@@ -1327,7 +1327,7 @@ pub mod agent_server {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ProbeRequest {
-    #[prost(oneof = "probe_request::Kind", tags = "1, 2")]
+    #[prost(oneof = "probe_request::Kind", tags = "1, 2, 3")]
     pub kind: ::core::option::Option<probe_request::Kind>,
 }
 /// Nested message and enum types in `ProbeRequest`.
@@ -1339,10 +1339,18 @@ pub mod probe_request {
         Open(super::OpenProbing),
         #[prost(message, tag = "2")]
         Question(super::Question),
+        #[prost(message, tag = "3")]
+        Tell(super::Tell),
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct OpenProbing {}
+pub struct OpenProbing {
+    /// Leaves aside what the kernel stamps: to see what that is worth.
+    #[prost(bool, tag = "1")]
+    pub user_stamps: bool,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Tell {}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Question {
     #[prost(uint64, tag = "1")]

@@ -32,7 +32,7 @@ pub fn compute(run_folder: &Path) -> Result<Results, ResultsError> {
         comparisons.add(&manifest, workload, |topology, server| lookup(topology, server).map(|it| &it.cell));
         figures.extend(gathered.into_iter().map(|it| it.result));
     }
-    let expected: u64 = manifest.cells.iter().map(|cell| cell.expected).sum();
+    let expected = manifest.cells.iter().fold(0, |sum: u64, cell| sum.saturating_add(cell.expected));
     let all_here = expected == figures.iter().map(|cell| cell.count).sum::<u64>();
     let complete = all_here && manifest.cells.iter().all(|cell| cell.status == CellStatus::Complete);
     Ok(Results {

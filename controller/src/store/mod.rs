@@ -4,5 +4,6 @@ mod folder;
 pub mod incoming;
 pub mod manifest;
 pub mod samples;
+mod words;
 
 pub use folder::{FolderError, RunFolder, write_atomically};

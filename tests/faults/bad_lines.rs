@@ -125,7 +125,9 @@ fn r12_samples_that_arrived_and_whose_acknowledgement_was_lost_are_counted_once(
         let more = chance.moment(Duration::from_secs(1));
         reached.line.reset();
         reached.line.does(Does::Pass);
-        println!("r12, swallowed, round {round}: {from:.1?} after most of them, and for {more:.1?} after the last sample");
+        println!(
+            "r12, swallowed, round {round}: {from:.1?} after most of them, and for {more:.1?} after the last sample"
+        );
         reached.is_whole(going);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
+use std::thread::park_timeout;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -17,6 +18,8 @@ const NAMES: [&str; 4] = ["hurin", "morwen", "nienor", "urwen"];
 const STARTED: [Part; 3] = [Part::Keepers, Part::Server, Part::Driver];
 /// A controller knows it then, and tells the others.
 const LEASE: Duration = Duration::from_secs(10);
+/// Well within it.
+const SLOW: Duration = Duration::from_secs(4);
 /// What the others may take then.
 const ROLLED_BACK: Duration = Duration::from_secs(5);
 
@@ -101,10 +104,8 @@ fn r20_one_agent_of_four_that_is_slow_is_waited_for() {
     let many = Many::start();
     let mut going = Going::start(many.run(50));
     going.until("the agents belong to the run", |event| event["event"] == "connected");
-    let (mut chance, again) = Chance::new("r20, slow");
-    println!("{again}");
     many.agents[2].signal(Signal::SIGSTOP);
-    chance.moment(Duration::from_secs(4));
+    park_timeout(SLOW);
     many.agents[2].signal(Signal::SIGCONT);
     let outcome = going.end();
     assert_eq!(outcome.code, Some(0), "{outcome:?}");

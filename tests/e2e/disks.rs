@@ -161,20 +161,20 @@ fn r15_an_agents_disk_that_may_not_be_written_any_more_fails_its_cell_and_the_ru
     small.fails_and_is_resumed(going, "Read-only file system", || small.mount("remount,rw"));
 }
 
-/// The controller's own files may not grow beyond what its user is allowed.
+/// The controller's own files may not grow beyond what its user is allowed: enough for run.json, and not for the second cell.
 #[test]
 fn r15_a_controller_whose_file_may_not_grow_ends_with_the_reason_and_keeps_the_cells_before() {
     let sandbox = Sandbox::new();
     let agent = Installed::start(&sandbox, "hurin", "127.0.0.2");
     let enrolled = sandbox.call(&["enrol", &agent.address, "--code", &agent.code("hurin")]);
     assert_eq!(enrolled.code, Some(0), "{enrolled:?}");
-    let both = plan(&["rpyc-threaded"], &format!("{CLOSED}{}", LARGE.replace("6000", "12000")));
+    let both = plan(&["rpyc-threaded"], &format!("{CLOSED}{}", LARGE.replace("6000", "20000")));
     let both = both.replace("local = true", &format!("agent = \"{}\"", agent.address));
     let both = sandbox.beginning_with(&both, "latency");
     let path = sandbox.plan(&both).display().to_string();
     let own = sandbox.controller(&[]);
     let mut limited = Command::new("prlimit");
-    limited.args(["--fsize=40000", "--"]).arg(own.get_program()).args(["run", &path]).current_dir(sandbox.path());
+    limited.args(["--fsize=24000", "--"]).arg(own.get_program()).args(["run", &path]).current_dir(sandbox.path());
     let outcome: Outcome = limited.env("RPYCBENCH_HOME", sandbox.home()).output().expect("prlimit is installed").into();
     assert_eq!(outcome.code, Some(4), "{outcome:?}");
     assert!(outcome.stderr.contains("File too large"), "{outcome:?}");

@@ -37,6 +37,8 @@ use crate::probing::ClockService;
 use crate::renewal::RenewalService;
 use crate::service::AgentService;
 
+/// Until it is tried again to let in whoever waits, where that was not possible: the reason for it may last, and the log with it.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// A peer that has not finished its handshake by then is not a controller.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
 /// Strangers at the same time: those who shake hands, and those behind the door of enrolment.
@@ -184,8 +186,11 @@ async fn let_in(listener: TcpListener, hall: Hall) {
                 Some(place) => drop(tokio::spawn(shake_hands(socket, peer, place, hall.clone()))),
                 None => tracing::warn!(target: "audit", %peer, "connection refused: too many of strangers are open"),
             },
-            // Out of file descriptors, mostly: the listener itself is sound.
-            Err(error) => tracing::warn!(%error, "cannot accept a connection"),
+            // Out of file descriptors, mostly: the listener itself is sound. Who knocks waits meanwhile.
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_AGAIN).await;
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ use tracing::Instrument;
 
 /// How long a run goes on without a word of its controller.
 const LEASE: Duration = Duration::from_secs(10);
-/// Events that may wait for the controller's acknowledgement, some 10 MB of samples at most. What is measured meanwhile waits
+/// Events that may wait for the controller's acknowledgement, some 700 kB of samples at most. What is measured meanwhile waits
 /// in the driver's own memory.
 const UNACKNOWLEDGED: usize = 64;
 /// Events on their way from the run; it waits where they are more.

@@ -88,7 +88,7 @@ fn a_key_is_not_shown() {
 
 /// A request that asks for everything: another name, the right to sign, a client's purpose.
 #[test]
-fn nothing_but_the_key_is_taken_from_a_request() {
+fn s4_nothing_but_the_key_is_taken_from_a_request() {
     let key = rcgen::KeyPair::generate().expect("a key");
     let mut wishes = rcgen::CertificateParams::new(vec!["evil.example".to_owned()]).expect("parameters");
     wishes.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];

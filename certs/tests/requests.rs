@@ -53,7 +53,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn whatever_a_request_asks_for_the_certificate_is_an_agents(
+    fn s4_whatever_a_request_asks_for_the_certificate_is_an_agents(
         ca in any::<bool>(),
         signs in any::<bool>(),
         dials in any::<bool>(),
@@ -84,7 +84,7 @@ proptest! {
 
 /// Who asks must have the key: a request that is changed anywhere in what is signed with it is refused.
 #[test]
-fn a_request_that_is_not_signed_with_its_own_key_is_refused() {
+fn s4_a_request_that_is_not_signed_with_its_own_key_is_refused() {
     let key = KeyPair::generate().expect("a key");
     let request = CertificateParams::default().serialize_request(&key).expect("a request");
     let der = request.der();
@@ -104,7 +104,7 @@ fn a_request_that_is_not_signed_with_its_own_key_is_refused() {
 }
 
 #[test]
-fn a_text_that_is_no_request_is_refused() {
+fn s4_a_text_that_is_no_request_or_of_a_mebibyte_is_refused() {
     let authority = authority();
     for text in ["", "-----BEGIN CERTIFICATE REQUEST-----", &pem_of(&[0; 1 << 20]), authority.controllers_certificate()]
     {

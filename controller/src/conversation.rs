@@ -30,6 +30,8 @@ pub type Wire = mpsc::UnboundedSender<CommandFrame>;
 pub enum FromAgent {
     /// A word of the conversation.
     Event(Box<Event>),
+    /// It is heard again, after so long.
+    Silent(Duration),
     /// The conversation is over, and why.
     Lost(String),
     /// The agent is not to be talked to any more, since when.
@@ -163,7 +165,7 @@ impl<C: Caller> Talk<C> {
                     calling = false;
                     match called {
                         Ok(wire) => {
-                            self.take_up(wire);
+                            self.take_up(wire).await;
                             if leaving.is_some() {
                                 self.say(Word::Leave);
                             }
@@ -213,18 +215,18 @@ impl<C: Caller> Talk<C> {
         match self.inbox.take(number) {
             Taken::Gap(due) => return Err(format!("event {number} came where {due} was due")),
             Taken::Again => {}
-            Taken::New => self.hand_over(Arc::unwrap_or_clone(event)).await,
+            Taken::New => self.hand_over(FromAgent::Event(Box::new(Arc::unwrap_or_clone(event)))).await,
         }
         self.say(Word::Beat);
         Ok(())
     }
 
-    /// Hands an event to the run, which may have to write others to its disk first; the agent is not left waiting for a word
+    /// Hands something to the run, which may have to write to its disk first; the agent is not left waiting for a word
     /// meanwhile.
-    async fn hand_over(&mut self, event: Event) {
+    async fn hand_over(&mut self, from: FromAgent) {
         loop {
             match timeout(BEAT, self.events.reserve()).await {
-                Ok(Ok(place)) => return place.send((self.number, FromAgent::Event(Box::new(event)))),
+                Ok(Ok(place)) => return place.send((self.number, from)),
                 // The run is over.
                 Ok(Err(_)) => return,
                 Err(_) => self.say(Word::Beat),
@@ -232,12 +234,17 @@ impl<C: Caller> Talk<C> {
         }
     }
 
-    fn take_up(&mut self, wire: Wire) {
+    async fn take_up(&mut self, wire: Wire) {
         metrics::reconnected();
+        let silence = self.heard.elapsed();
         self.heard = Instant::now();
         self.wire = Some(wire);
         for command in self.outbox.waiting() {
             self.send(command);
+        }
+        // A connection that broke and was made again at once is nothing that a reader need know.
+        if silence > SILENT {
+            self.hand_over(FromAgent::Silent(silence)).await;
         }
     }
 

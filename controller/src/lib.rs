@@ -13,7 +13,9 @@ mod enrol;
 mod error;
 mod home;
 mod local_agent;
+mod plain;
 pub mod plan;
+
 mod progress;
 mod renewal;
 pub mod report;

@@ -2,7 +2,9 @@
 
 use std::io;
 
-use tokio::signal::unix::{SignalKind, signal};
+use nix::libc;
+use procfs::process::Process;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// The two ways a process is told to end.
@@ -15,7 +17,10 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Cancels `drain` on the first SIGINT or SIGTERM and `abort` on the second.
+    /// Cancels `drain` on the first SIGINT, SIGTERM or SIGHUP and `abort` on the second. A SIGHUP that whoever started this
+    /// process had it ignore (`nohup`) stays ignored.
+    ///
+    /// A file that may not grow any more is from here on an error of who writes it, and does not end the process.
     ///
     /// # Errors
     /// When the signal handlers cannot be installed.
@@ -24,15 +29,32 @@ impl Shutdown {
         let tokens = shutdown.clone();
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
+        let mut hang_up = if is_ignored(libc::SIGHUP) { None } else { Some(signal(SignalKind::hangup())?) };
+        // Nobody listens: that it is caught is enough. What is started begins with the signal as it was.
+        drop(signal(SignalKind::from_raw(libc::SIGXFSZ))?);
         tokio::spawn(async move {
             for token in [tokens.drain, tokens.abort] {
                 tokio::select! {
                     _ = interrupt.recv() => {}
                     _ = terminate.recv() => {}
+                    () = received(&mut hang_up) => {}
                 }
                 token.cancel();
             }
         });
         Ok(shutdown)
     }
+}
+
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether this process was started with that signal ignored.
+fn is_ignored(signal: i32) -> bool {
+    let status = Process::myself().and_then(|process| process.status());
+    status.is_ok_and(|status| status.sigign & (1 << (signal - 1)) != 0)
 }

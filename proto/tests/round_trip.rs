@@ -195,7 +195,7 @@ proptest! {
 }
 
 #[test]
-fn a_kind_of_server_this_version_does_not_know_is_refused_by_name() {
+fn r18_a_kind_of_server_this_version_does_not_know_is_refused_by_name() {
     let server = pb::Server { kind: Some(pb::server::Kind::Rpyc(pb::RpycServer { mode: 99 })), port: 0 };
     let serve = pb::Serve { cell: 1, server: Some(server), address: "127.0.0.1".to_owned(), placement: 1, name: None };
     let command = pb::Command { kind: Some(pb::command::Kind::Serve(serve)) };

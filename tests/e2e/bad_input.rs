@@ -1,10 +1,5 @@
 //! Whatever is wrong, a user reads one line that says where and what to do, and nothing is left running or half written.
 
-use std::fs;
-use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
-
 use rpycbench_tests::installed::Installed;
 use rpycbench_tests::sandbox::plan;
 use rpycbench_tests::{Outcome, Sandbox};
@@ -171,95 +166,11 @@ fn without_a_package_index_the_first_run_says_how_to_name_one() {
 }
 
 #[test]
-fn a_port_that_is_taken_fails_its_cell_and_no_other() {
-    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = taken.local_addr().expect("an address").port();
-    let sandbox = Sandbox::new();
-    let two = plan(&["rpyc-threaded", "flask-threaded"], CONNECT)
-        .replace("kind = \"flask\"", &format!("kind = \"flask\"\nport = {port}"));
-    let outcome = sandbox.run(&two, &[]);
-    assert_eq!(outcome.code, Some(4), "{outcome:?}");
-    let line = one_line(&outcome);
-    assert!(line.contains("1 of 2 cells") && line.contains("flask-threaded"), "{line}");
-    assert!(line.contains(&format!("127.0.0.1:{port}")), "{line}");
-    let statuses = sandbox.json("run.json")["cells"]
-        .as_array()
-        .expect("cells")
-        .iter()
-        .map(|cell| cell["status"].clone())
-        .collect::<Vec<_>>();
-    assert!(statuses.contains(&"complete".into()) && statuses.contains(&"failed".into()), "{statuses:?}");
-    assert_eq!(sandbox.json("results.json")["complete"], false);
-    assert_eq!(sandbox.processes(), []);
-}
-
-#[test]
 fn an_output_folder_that_cannot_be_written_is_named() {
     let sandbox = Sandbox::new();
     let outcome = sandbox.run(&plan(&["rpyc-threaded"], CONNECT), &["--out", "/proc/nowhere"]);
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
     assert!(one_line(&outcome).contains("cannot write /proc/nowhere"), "{outcome:?}");
-    assert_eq!(sandbox.processes(), []);
-}
-
-/// Runs a plan in a mount namespace of its own with a file system of 128 KiB on a folder of the sandbox; `None` where this
-/// machine lets nobody do that.
-fn run_on_a_small_disk(sandbox: &Sandbox, plan: &str, small: &str) -> Option<Outcome> {
-    let path = sandbox.plan(plan).display().to_string();
-    fs::create_dir_all(sandbox.path().join(small)).expect("a folder");
-    let script = sandbox.path().join("script.sh");
-    let controller = sandbox.controller(&[]);
-    let program = controller.get_program().to_string_lossy().into_owned();
-    let text = format!(
-        "#!/bin/sh\nmount -t tmpfs -o size=128k none {small} || exit 77\n{program} run {path} --out results\ncode=$?\nls results/latest/ results/latest/samples\nexit $code\n"
-    );
-    fs::write(&script, text).expect("a script");
-    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("a script");
-    let mut unshare = Command::new("unshare");
-    unshare.args(["--user", "--map-root-user", "--mount"]).arg(&script).current_dir(sandbox.path());
-    let home =
-        controller.get_envs().find_map(|(name, value)| value.filter(|_| name == "RPYCBENCH_HOME")).expect("a home");
-    unshare.env("RPYCBENCH_HOME", home);
-    let outcome: Outcome = match unshare.output() {
-        Ok(output) => output.into(),
-        Err(error) => {
-            println!("skipped: no unshare on this machine: {error}");
-            return None;
-        }
-    };
-    if outcome.code == Some(77) || outcome.stderr.contains("unshare: ") {
-        println!("skipped: this machine lets nobody make mount namespaces: {outcome:?}");
-        return None;
-    }
-    Some(outcome)
-}
-
-#[test]
-fn a_full_disk_ends_the_run_and_earlier_cells_are_kept() {
-    let sandbox = Sandbox::new();
-    let many = plan(&["rpyc-threaded"], &CLOSED.replace("requests = 20", "requests = 3000"))
-        .replace("blocks = 1", "blocks = 9");
-    let Some(outcome) = run_on_a_small_disk(&sandbox, &many, "results") else { return };
-    assert_eq!(outcome.code, Some(4), "{outcome:?}");
-    let line = one_line(&outcome);
-    assert!(line.contains("No space left on device") && line.contains("free some space"), "{line}");
-    assert!(outcome.stdout.contains("b001.parquet") && outcome.stdout.contains("run.json"), "{outcome:?}");
-    assert!(!outcome.stdout.contains("results.json") && !outcome.stdout.contains(".part"), "{outcome:?}");
-    assert_eq!(sandbox.processes(), []);
-}
-
-#[test]
-fn a_cell_whose_samples_the_agents_disk_has_no_room_for_is_not_begun_and_the_others_are() {
-    let sandbox = Sandbox::new();
-    let large = "[[workloads]]\nname = \"large\"\nkind = \"closed\"\nrequests = 3000\n";
-    let both = plan(&["rpyc-threaded"], &format!("{CLOSED}{large}"));
-    let Some(outcome) = run_on_a_small_disk(&sandbox, &both, "home/agent/spool") else { return };
-    assert_eq!(outcome.code, Some(4), "{outcome:?}");
-    let why = "drive: up to 141 KiB of samples do not fit: 128 KiB are free in ";
-    assert!(outcome.stderr.contains(why) && outcome.stderr.contains("free some space there"), "{outcome:?}");
-    let cells = sandbox.json("run.json")["cells"].clone();
-    let statuses: Vec<&str> = cells.as_array().expect("cells").iter().filter_map(|it| it["status"].as_str()).collect();
-    assert!(statuses.contains(&"complete") && statuses.contains(&"failed"), "{cells}");
     assert_eq!(sandbox.processes(), []);
 }
 
@@ -288,4 +199,41 @@ fn an_agent_that_is_not_on_the_port_it_was_enrolled_at_is_named_with_its_host() 
     assert!(line.contains(&format!("host here: cannot reach the agent at {address}: ")), "{line}");
     assert!(line.contains("Connection refused"), "{line}");
     assert!(!sandbox.latest().join("results.json").exists());
+}
+
+/// The names of files and folders are made of it, and it is sent to agents.
+#[test]
+fn s9_a_plan_that_names_paths_programs_or_variables_is_refused_before_anything_is_made() {
+    let sound = plan(&["rpyc-threaded"], CLOSED);
+    let spoiled = |from: &str, to: &str| sound.replacen(from, to, 1);
+    let cases = [
+        (spoiled("name = \"test\"", "name = \"../../tmp/test\""), "a name has 1 to "),
+        (spoiled("name = \"latency\"", "name = \"/etc/passwd\""), "a name has 1 to "),
+        (spoiled("name = \"latency\"", "name = \"a\\u0000b\""), "a name has 1 to "),
+        (spoiled("name = \"latency\"", "name = \"$(reboot)\""), "a name has 1 to "),
+        (spoiled("[hosts.here]", "[hosts.\"../here\"]"), "a name has 1 to "),
+        (spoiled("kind = \"rpyc\"", "kind = \"../../bin/sh\""), "unknown variant `../../bin/sh`"),
+        (spoiled("kind = \"closed\"", "kind = \"closed; reboot\""), "unknown variant `closed; reboot`"),
+        (spoiled("mode = \"threaded\"", "mode = \"threaded\"\nargv = [\"sh\"]"), "unknown field `argv`"),
+        (spoiled("mode = \"threaded\"", "mode = \"threaded\"\nenv = { LD_PRELOAD = \"x\" }"), "unknown field `env`"),
+        (format!("{sound}PYTHONPATH = \"/tmp\"\n"), "unknown field `PYTHONPATH`"),
+        (format!("{sound}x = {}1{}\n", "[".repeat(5000), "]".repeat(5000)), "plan.toml:"),
+        (format!("{sound}#{}\u{0}\n", " ".repeat(100)), "plan.toml:"),
+    ];
+    for (text, wanted) in cases {
+        let line = refusal(&text);
+        assert!(line.contains(wanted) && !line.contains('\u{0}'), "{wanted}: {line}");
+    }
+}
+
+#[test]
+fn s9_a_plan_of_ten_mebibytes_or_a_million_steps_is_refused_in_one_line() {
+    let sound = plan(&["rpyc-threaded"], CLOSED);
+    let line = refusal(&format!("{sound}# {}\n", "x".repeat(10 << 20)));
+    assert!(line.ends_with("the plan has more than the 1048576 bytes that are allowed"), "{line:.500}");
+    let many = (1..1000).fold(sound, |plan, number| {
+        plan + &format!("[[workloads]]\nname = \"w{number}\"\nkind = \"connect\"\ncount = 1\n")
+    });
+    let line = refusal(&many.replace("blocks = 1", "blocks = 1000"));
+    assert!(line.ends_with("the plan has 1000000 cells: allowed are up to 100000"), "{line:.500}");
 }

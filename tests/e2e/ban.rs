@@ -28,7 +28,7 @@ fn enrolled(sandbox: &Sandbox) -> Installed {
 }
 
 #[test]
-fn a_ban_ends_the_agents_part_of_a_run_within_a_second_and_the_run_in_order() {
+fn s5_a_ban_ends_the_agents_part_of_a_run_within_a_second_and_the_run_in_order() {
     let sandbox = Sandbox::new();
     let hurin = enrolled(&sandbox);
     let path = sandbox.plan(&plan(&hurin, 2_000_000)).display().to_string();
@@ -76,7 +76,7 @@ fn a_ban_ends_the_agents_part_of_a_run_within_a_second_and_the_run_in_order() {
 }
 
 #[test]
-fn a_banned_agent_is_refused_before_anything_is_started_until_it_is_enrolled_again() {
+fn s5_a_banned_agent_is_refused_before_anything_is_started_until_it_is_enrolled_again() {
     let sandbox = Sandbox::new();
     let hurin = enrolled(&sandbox);
     assert_eq!(sandbox.call(&["agents", "ban", "hurin"]).code, Some(0));

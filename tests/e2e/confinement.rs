@@ -155,7 +155,7 @@ fn groups_of(keeper: i32) -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_hostile_server_is_denied_or_contained_and_leaves_nobody() {
+fn s10_a_hostile_server_is_denied_or_contained_and_leaves_nobody() {
     let mut victim = Victim::of(Who::Own);
     let possible = Possible::ask(Who::Own, &victim.state());
     let hostile = victim.attack(&possible);
@@ -186,7 +186,7 @@ pub(crate) fn root_can_be_somebody_else() -> bool {
 }
 
 #[test]
-fn an_agent_without_any_privilege_confines_what_it_can_and_leaves_nobody() {
+fn r24_an_agent_without_any_privilege_confines_what_it_can_and_leaves_nobody() {
     if !root_can_be_somebody_else() {
         return;
     }
@@ -248,7 +248,7 @@ fn as_plain_user(who: Who, sandbox: &Sandbox, plan: &str) -> Outcome {
 }
 
 #[test]
-fn a_plain_user_without_landlock_or_control_groups_measures_and_is_told_the_level() {
+fn r24_a_plain_user_without_landlock_or_control_groups_measures_and_is_told_the_level() {
     if !root_can_be_somebody_else() {
         return;
     }
@@ -285,7 +285,7 @@ for pid in (os.getppid(), AGENT):
 "#;
 
 #[test]
-fn after_a_hostile_server_the_next_run_of_the_same_agent_is_normal() {
+fn s10_after_a_hostile_server_the_next_run_of_the_same_agent_is_normal() {
     let sandbox = Sandbox::new();
     let agent = Installed::start(&sandbox, "hurin", "127.0.0.2");
     let enrolled = sandbox.call(&["enrol", &agent.address, "--code", &agent.code("hurin")]);

@@ -84,7 +84,7 @@ async fn hello_tells_the_protocol_and_the_host() {
 }
 
 #[tokio::test]
-async fn a_controller_of_another_protocol_is_told_both_versions() {
+async fn r18_a_controller_of_another_protocol_is_told_both_versions() {
     let sandbox = Sandbox::new();
     let (_agent, mut client) = agent_and_client(&sandbox).await;
     let (_commands, mut events) = open(&mut client, open_command(PROTOCOL + 1)).await.expect("the stream opens");
@@ -104,7 +104,7 @@ async fn a_command_before_open_is_refused() {
 }
 
 #[tokio::test]
-async fn a_second_run_is_told_who_has_the_agent_and_may_come_when_the_first_has_gone() {
+async fn r19_a_second_run_is_told_who_has_the_agent_and_may_come_when_the_first_has_gone() {
     let sandbox = Sandbox::new();
     let (_agent, mut client) = agent_and_client(&sandbox).await;
     let (commands, mut events) = open(&mut client, open_command(PROTOCOL)).await.expect("the stream opens");
@@ -121,7 +121,7 @@ async fn a_second_run_is_told_who_has_the_agent_and_may_come_when_the_first_has_
 }
 
 #[tokio::test]
-async fn a_run_that_is_begun_again_takes_the_place_of_the_one_before() {
+async fn r19_a_run_that_is_begun_again_takes_the_place_of_the_one_before() {
     let sandbox = Sandbox::new();
     let (_agent, mut client) = agent_and_client(&sandbox).await;
     let (_first, mut before) = open(&mut client, open_command(PROTOCOL)).await.expect("the stream opens");
@@ -145,7 +145,7 @@ async fn a_run_is_opened_under_the_name_that_its_stream_attached_to() {
 }
 
 #[tokio::test]
-async fn nobody_attaches_to_a_run_that_is_not_there_or_not_theirs() {
+async fn r19_nobody_attaches_to_a_run_that_is_not_there_or_not_theirs() {
     let sandbox = Sandbox::new();
     let authority = Authority::ephemeral("one", LIFE).expect("an authority");
     let agent = Agent::start(&sandbox, &authority.agent("here", LIFE).expect("an identity")).await;

@@ -71,7 +71,7 @@ fn a_driver_that_ends_early_fails_its_cell() {
 }
 
 #[test]
-fn an_agent_of_another_protocol_is_not_used() {
+fn r18_an_agent_of_another_protocol_is_not_used() {
     let (_, outcome) = with_a_lie("protocol");
     assert_eq!(outcome.code, Some(5), "{outcome:?}");
     assert!(outcome.stderr.contains("speaks protocol 8, this controller 1: install the same version"), "{outcome:?}");

@@ -87,7 +87,7 @@ fn every_pair_is_in_the_report(sandbox: &Sandbox) {
 }
 
 #[test]
-fn a_code_lets_in_once() {
+fn s3_a_code_lets_in_once() {
     let sandbox = Sandbox::new();
     let hurin = Installed::start(&sandbox, "hurin", "127.0.0.2");
     let code = hurin.code("hurin");
@@ -97,7 +97,7 @@ fn a_code_lets_in_once() {
 
 /// Both have the code and are as fast as each other. Where the one is overtaken, it is told so.
 #[test]
-fn of_two_who_race_with_the_same_code_exactly_one_enrols() {
+fn s3_of_two_who_race_with_the_same_code_exactly_one_enrols() {
     for _ in 0..10 {
         let (one, other) = (Sandbox::new(), Sandbox::new());
         let hurin = Installed::start(&one, "hurin", "127.0.0.2");
@@ -131,7 +131,7 @@ fn enrolling_takes_at_most_five_seconds() {
 
 /// What is in the certificate that an agent keeps after all of it, as a parser that is not ours reads it.
 #[test]
-fn an_enrolled_agent_can_serve_under_one_name_for_thirty_days_and_nothing_else() {
+fn s4_an_enrolled_agent_can_serve_under_one_name_for_thirty_days_and_nothing_else() {
     let sandbox = Sandbox::new();
     let hurin = Installed::start(&sandbox, "hurin", "127.0.0.2");
     assert_eq!(enrol(&sandbox, &hurin, &hurin.code("hurin")).code, Some(0));
@@ -168,7 +168,7 @@ fn an_agent_that_has_forgotten_its_controller_is_said_to_be_enrolled_again() {
 }
 
 #[test]
-fn a_code_that_has_expired_lets_nobody_in() {
+fn s3_a_code_that_has_expired_lets_nobody_in() {
     let sandbox = Sandbox::new();
     let hurin = Installed::start(&sandbox, "hurin", "127.0.0.2");
     let code = hurin.code("hurin");
@@ -177,7 +177,7 @@ fn a_code_that_has_expired_lets_nobody_in() {
 }
 
 #[test]
-fn a_guessed_secret_is_counted_and_the_sixth_finds_no_code() {
+fn s3_a_guessed_secret_is_counted_and_the_sixth_finds_no_code() {
     let sandbox = Sandbox::new();
     let hurin = Installed::start(&sandbox, "hurin", "127.0.0.2");
     let code = hurin.code("hurin");
@@ -191,7 +191,7 @@ fn a_guessed_secret_is_counted_and_the_sixth_finds_no_code() {
 }
 
 #[test]
-fn someone_in_the_middle_with_another_key_gets_nothing() {
+fn s3_someone_in_the_middle_with_another_key_gets_nothing() {
     let sandbox = Sandbox::new();
     let hurin = Installed::start(&sandbox, "hurin", "127.0.0.2");
     let middle = Installed::start(&sandbox, "middle", "127.0.0.3");
@@ -239,7 +239,7 @@ fn an_agent_of_another_controller_is_not_to_be_had() {
 }
 
 #[test]
-fn an_agent_that_is_gone_is_named_with_its_host() {
+fn r20_an_agent_that_is_gone_is_named_with_its_host() {
     let sandbox = Sandbox::new();
     let (hurin, morwen) =
         (Installed::start(&sandbox, "hurin", "127.0.0.2"), Installed::start(&sandbox, "morwen", "127.0.0.3"));

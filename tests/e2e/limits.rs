@@ -66,7 +66,7 @@ fn refuses_to_start(sandbox: &Sandbox, file: &Path) -> Outcome {
 }
 
 #[test]
-fn an_agent_does_not_start_with_limits_that_are_missing_wrong_or_open_to_others() {
+fn s7_an_agent_does_not_start_with_limits_that_are_missing_wrong_or_open_to_others() {
     let sandbox = Sandbox::without_environments();
     let file = sandbox.path().join("limits.toml");
     let cases = [
@@ -92,7 +92,7 @@ fn an_agent_does_not_start_with_limits_that_are_missing_wrong_or_open_to_others(
 }
 
 #[test]
-fn what_is_allowed_runs_and_one_more_is_a_failed_cell_that_names_the_rule() {
+fn s7_what_is_allowed_runs_and_one_more_is_a_failed_cell_that_names_the_rule() {
     let limited = Limited::to("max_clients = 2\nservers = [\"rpyc-threaded\"]\n");
     let two = "kind = \"closed\"\nclients = 2\nrequests = 5";
     let outcome = limited.run("rpyc-threaded", two);
@@ -114,7 +114,7 @@ fn what_is_allowed_runs_and_one_more_is_a_failed_cell_that_names_the_rule() {
 }
 
 #[test]
-fn a_server_may_only_be_where_the_limits_say() {
+fn s7_a_server_may_only_be_where_the_limits_say() {
     let limited = Limited::to("serve_on = [\"10.0.0.0/8\"]\n");
     let outcome = limited.run("rpyc-threaded", "kind = \"connect\"\ncount = 1");
     // Found before the first cell, where the network is tried.
@@ -124,7 +124,7 @@ fn a_server_may_only_be_where_the_limits_say() {
 }
 
 #[test]
-fn a_run_that_will_take_too_long_is_refused_before_it_begins() {
+fn s7_a_run_that_will_take_too_long_is_refused_before_it_begins() {
     let limited = Limited::to("max_run = \"2s\"\n");
     let outcome = limited.run("rpyc-threaded", "kind = \"closed\"\nrequests = 1000000");
     assert_eq!(outcome.code, Some(5), "{outcome:?}");
@@ -133,7 +133,7 @@ fn a_run_that_will_take_too_long_is_refused_before_it_begins() {
 }
 
 #[tokio::test]
-async fn a_run_that_takes_too_long_is_ended_and_told_why() {
+async fn s7_a_run_that_takes_too_long_is_ended_and_told_why() {
     let sandbox = Sandbox::new();
     let file = sandbox.path().join("limits.toml");
     fs::write(&file, "max_run = \"1s\"").expect("limits can be written");
@@ -156,7 +156,7 @@ async fn a_run_that_takes_too_long_is_ended_and_told_why() {
 }
 
 #[test]
-fn load_that_is_faster_than_allowed_is_ended() {
+fn s7_load_that_is_faster_than_allowed_is_ended() {
     let limited = Limited::to("max_rate = \"10/h\"\n");
     let outcome = limited.run("rpyc-threaded", "kind = \"closed\"\nrequests = 1000000");
     assert_eq!(outcome.code, Some(4), "{outcome:?}");
@@ -216,7 +216,7 @@ fn s10_a_server_that_wants_more_processes_than_allowed_fails_its_cell_with_the_r
 }
 
 #[test]
-fn limits_that_go_bad_allow_no_new_run_until_they_are_mended() {
+fn s7_limits_that_go_bad_or_missing_allow_no_new_run_until_they_are_mended() {
     let limited = Limited::to("max_clients = 4\n");
     let load = "kind = \"connect\"\ncount = 1";
     for spoil in ["max_clients = four", ""] {

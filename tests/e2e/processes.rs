@@ -84,7 +84,7 @@ fn the_processes_of_a_run_can_be_seen() {
 }
 
 #[test]
-fn a_controller_that_is_interrupted_leaves_nobody_and_a_partial_report() {
+fn r2_a_controller_that_is_interrupted_leaves_nobody_on_its_own_host_and_a_partial_report() {
     let going = Going::start("rpyc-threaded");
     let folder = going.sandbox.latest();
     kill(going.controller(), Signal::SIGINT).expect("the controller lives");
@@ -95,14 +95,14 @@ fn a_controller_that_is_interrupted_leaves_nobody_and_a_partial_report() {
 }
 
 #[test]
-fn a_controller_that_is_terminated_leaves_nobody() {
+fn r2_a_controller_that_is_terminated_leaves_nobody_on_its_own_host() {
     let going = Going::start("flask-threaded");
     kill(going.controller(), Signal::SIGTERM).expect("the controller lives");
     assert_eq!(going.nobody_is_left().1, Some(4));
 }
 
 #[test]
-fn a_controller_that_is_killed_leaves_nobody() {
+fn r1_a_controller_that_is_killed_leaves_nobody_on_its_own_host() {
     let going = Going::start("rpyc-forking");
     kill(going.controller(), Signal::SIGKILL).expect("the controller lives");
     assert_eq!(going.nobody_is_left().1, None);
@@ -132,7 +132,7 @@ fn every_binary_killed_at_once_leaves_nobody() {
 }
 
 #[test]
-fn a_server_that_dies_fails_its_cell_with_its_signal() {
+fn r7_a_server_that_dies_fails_its_cell_with_its_signal() {
     let going = Going::start("rpyc-threaded");
     signal(&going.of("bin/python -s -m rpycbench_workers.serve"), precise::Signal::SEGV);
     let Going { sandbox, mut controller } = going;

@@ -2,9 +2,16 @@
 
 use std::time::{Duration, SystemTime};
 
+use nix::sys::signal::Signal;
+use rpycbench_certs::agent_dns_name;
+use rpycbench_proto::pb;
+use rpycbench_proto::pb::renewal_client::RenewalClient;
 use rpycbench_tests::Sandbox;
+use rpycbench_tests::agent::channel;
 use rpycbench_tests::forge::{Forge, Leaf};
+use rpycbench_tests::going::Going;
 use rpycbench_tests::installed::Installed;
+use rpycbench_tests::patience::eventually;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 
@@ -33,7 +40,7 @@ fn key(agent: &Installed) -> String {
 }
 
 #[tokio::test]
-async fn a_run_renews_a_certificate_past_a_third_of_its_life_and_the_next_one_leaves_it() {
+async fn s6_a_run_renews_a_certificate_past_a_third_of_its_life_and_the_next_one_leaves_it() {
     let sandbox = Sandbox::new();
     let hurin = enrolled(&sandbox, &Leaf::agent("hurin").good_for_days(-11, 19));
     let (before, key_before) = (hurin.identity(), key(&hurin));
@@ -74,7 +81,7 @@ fn a_certificate_in_its_first_third_is_left_alone() {
 
 /// The agent does not take a certificate of another trust domain than its own.
 #[test]
-fn a_run_whose_renewal_is_refused_warns_and_goes_on() {
+fn s6_a_run_whose_renewal_is_refused_warns_and_goes_on() {
     let sandbox = Sandbox::new();
     let uris = vec!["spiffe://another/agent/hurin".to_owned()];
     let hurin = enrolled(&sandbox, &Leaf { uris, ..Leaf::agent("hurin") }.good_for_days(-11, 19));
@@ -88,7 +95,7 @@ fn a_run_whose_renewal_is_refused_warns_and_goes_on() {
 }
 
 #[test]
-fn an_agent_that_has_expired_is_to_be_enrolled_again_and_then_is_good() {
+fn s6_an_agent_that_has_expired_is_to_be_enrolled_again_and_then_is_good() {
     let sandbox = Sandbox::new();
     let hurin = enrolled(&sandbox, &Leaf::agent("hurin").good_for_days(-31, -1));
     let before = hurin.identity();
@@ -103,5 +110,74 @@ fn an_agent_that_has_expired_is_to_be_enrolled_again_and_then_is_good() {
     assert_eq!(hurin.identity().certificate(), before.certificate(), "what is over is not renewed");
 
     assert_eq!(sandbox.call(&["enrol", address, "--code", &hurin.code("hurin")]).code, Some(0));
+    assert_eq!(sandbox.run(&plan(&hurin), &[]).code, Some(0));
+}
+
+/// A run of the plan, once its load goes on.
+fn driving(sandbox: &Sandbox, plan: &str) -> Going {
+    let path = sandbox.plan(plan).display().to_string();
+    let mut going = Going::start(sandbox.controller(&["run", &path, "--json"]));
+    going.until_done(1);
+    going
+}
+
+#[tokio::test]
+async fn s6_a_certificate_that_is_renewed_amid_a_run_costs_no_sample() {
+    let sandbox = Sandbox::new();
+    let hurin = enrolled(&sandbox, &Leaf::agent("hurin").good_for_days(-9, 21));
+    let before = hurin.identity();
+    let going = driving(&sandbox, &plan(&hurin).replace("requests = 20", "requests = 8000"));
+    let forge = Forge::new(&sandbox);
+    let config = forge.controller(&Leaf::controller()).client_config().expect("TLS settings");
+    let channel = channel(&hurin.address, config, &agent_dns_name("hurin")).await.expect("a connection");
+    let mut client = RenewalClient::new(channel);
+    let request = client.begin(pb::BeginRenewalRequest {}).await.expect("a request").into_inner().certificate_request;
+    let certificate = forge.authority.sign_agent("hurin", &request).expect("signed");
+    client.complete(pb::CompleteRenewalRequest { certificate }).await.expect("it is taken");
+    assert_ne!(hurin.identity().certificate(), before.certificate());
+    let outcome = going.end();
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let cell = sandbox.json("run.json")["cells"][0].clone();
+    assert_eq!((&cell["stored"], &cell["failed"]), (&8000.into(), &0.into()), "{cell}");
+}
+
+/// Connections go on with what they began with, and no other is begun.
+#[test]
+fn s6_a_certificate_that_ends_amid_a_run_ends_no_load_and_the_next_run_says_what_to_do() {
+    let sandbox = Sandbox::new();
+    // Of another trust domain: no run renews it.
+    let uris = vec!["spiffe://another/agent/hurin".to_owned()];
+    let seconds = time::Duration::seconds(10);
+    let hurin = enrolled(&sandbox, &Leaf { uris, good: (-seconds, seconds), ..Leaf::agent("hurin") });
+    let validity = hurin.identity().validity().expect("dates");
+    let mut going = driving(&sandbox, &plan(&hurin).replace("requests = 20", "requests = 2000000"));
+    eventually("it has expired", || if validity.is_over(SystemTime::now()) { Ok(()) } else { Err(&validity) });
+    let then = going.until_done(1)["done"].as_u64().expect("a count");
+    going.until_done(then + 1000);
+    going.signal(Signal::SIGINT);
+    let outcome = going.end();
+    assert_eq!(outcome.code, Some(4), "{outcome:?}");
+    let cell = sandbox.json("run.json")["cells"][0].clone();
+    assert!(cell["status"] == "interrupted" && cell["stored"].as_u64() > Some(then), "{cell}");
+    let outcome = sandbox.run(&plan(&hurin), &[]);
+    assert_eq!(outcome.code, Some(5), "{outcome:?}");
+    assert!(outcome.stderr.contains("its certificate has expired: enrol it again with"), "{outcome:?}");
+}
+
+#[test]
+fn s6_an_identity_that_is_torn_on_the_disk_is_said_to_be_and_the_old_one_is_still_served() {
+    let sandbox = Sandbox::new();
+    let hurin = enrolled(&sandbox, &Leaf::agent("hurin"));
+    assert_eq!(sandbox.run(&plan(&hurin), &[]).code, Some(0));
+    let path = hurin.state().join("identity.json");
+    let whole = std::fs::read(&path).expect("an identity");
+    std::fs::write(&path, &whole[..whole.len() / 2]).expect("it is the test's own");
+    let described = sandbox.call(&["agents", "describe", "hurin"]);
+    assert_eq!(described.code, Some(0), "it answers with the pair it has: {described:?}");
+    assert!(hurin.log().contains("the agent's own certificate cannot be read"), "{}", hurin.log());
+    let outcome = sandbox.run(&plan(&hurin), &[]);
+    assert_eq!(outcome.code, Some(5), "{outcome:?}");
+    assert!(outcome.stderr.contains("host hurin") && outcome.stderr.contains("identity.json"), "{outcome:?}");
+    std::fs::write(&path, whole).expect("it is the test's own");
     assert_eq!(sandbox.run(&plan(&hurin), &[]).code, Some(0));
 }

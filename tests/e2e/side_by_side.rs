@@ -97,7 +97,7 @@ fn cells_that_share_a_host_wait_for_each_other() {
 }
 
 #[test]
-fn a_lost_agent_costs_its_own_cells_and_no_others() {
+fn r20_a_lost_agent_costs_its_own_cells_and_no_others() {
     let hosts = Hosts::start();
     // Of the hosts that drive and serve alone, one does so for long enough to be lost meanwhile.
     let plan = hosts.plan("blocks = 2\nparallel = true", &EACH_ITS_OWN, 8000);
@@ -119,7 +119,7 @@ fn a_lost_agent_costs_its_own_cells_and_no_others() {
 }
 
 #[test]
-fn a_busy_agent_says_who_has_it_and_until_when() {
+fn r19_a_busy_agent_says_who_has_it_and_until_when() {
     let hosts = Hosts::start();
     let plan = hosts.plan("blocks = 1", &EACH_ITS_OWN, 1_000_000);
     let mut first = hosts.driving(&plan);

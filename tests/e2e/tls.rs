@@ -48,7 +48,7 @@ async fn the_controller_of_the_same_run_is_let_in() {
 }
 
 #[tokio::test]
-async fn a_client_without_tls_is_refused() {
+async fn s1_a_client_without_tls_is_refused() {
     let (sandbox, run) = (Sandbox::new(), authority("one"));
     let agent = Agent::start(&sandbox, &run.agent("here", LIFE).expect("an identity")).await;
     assert!(!is_let_in(agent.connect_in_the_clear().await).await);
@@ -56,7 +56,7 @@ async fn a_client_without_tls_is_refused() {
 }
 
 #[tokio::test]
-async fn a_client_without_a_certificate_is_refused() {
+async fn s1_a_client_without_a_certificate_is_refused() {
     let (sandbox, run) = (Sandbox::new(), authority("one"));
     let agent = Agent::start(&sandbox, &run.agent("here", LIFE).expect("an identity")).await;
     // It believes the agent, as a client would that only wants to listen in.
@@ -74,7 +74,7 @@ async fn a_client_without_a_certificate_is_refused() {
 }
 
 #[tokio::test]
-async fn the_controller_of_another_run_is_refused() {
+async fn s1_the_controller_of_another_authority_is_refused() {
     let (sandbox, run) = (Sandbox::new(), authority("one"));
     let agent = Agent::start(&sandbox, &run.agent("here", LIFE).expect("an identity")).await;
     let stranger =
@@ -87,7 +87,7 @@ async fn the_controller_of_another_run_is_refused() {
 }
 
 #[tokio::test]
-async fn an_agents_own_certificate_is_no_controllers() {
+async fn s1_an_agents_own_certificate_is_no_controllers() {
     let (sandbox, run) = (Sandbox::new(), authority("one"));
     let agent = Agent::start(&sandbox, &run.agent("here", LIFE).expect("an identity")).await;
     let stolen = run.agent("there", LIFE).and_then(|identity| identity.client_config()).expect("TLS settings");
@@ -98,7 +98,7 @@ async fn an_agents_own_certificate_is_no_controllers() {
 }
 
 #[tokio::test]
-async fn an_agent_of_another_name_is_not_believed() {
+async fn s1_an_agent_of_another_name_is_not_believed() {
     let (sandbox, run) = (Sandbox::new(), authority("one"));
     let agent = Agent::start(&sandbox, &run.agent("there", LIFE).expect("an identity")).await;
     let config = run.controller("run", LIFE).and_then(|identity| identity.client_config()).expect("TLS settings");
@@ -122,7 +122,7 @@ async fn a_forged_certificate_that_is_right_in_every_way_is_let_in() {
 }
 
 #[tokio::test]
-async fn a_controller_must_have_one_name_and_be_a_controller_now_and_for_dialling() {
+async fn s1_a_controller_must_have_one_name_and_be_a_controller_now_and_for_dialling() {
     let uris = |uris: &[&str]| Leaf { uris: uris.iter().map(|&uri| uri.to_owned()).collect(), ..Leaf::controller() };
     let cases = [
         (uris(&[]), "the certificate has 0 URIs for its holder instead of one"),
@@ -141,9 +141,20 @@ async fn a_controller_must_have_one_name_and_be_a_controller_now_and_for_diallin
     }
 }
 
+/// All of it is right, apart from who has signed.
+#[tokio::test]
+async fn s1_a_certificate_of_its_own_making_is_refused() {
+    let sandbox = Sandbox::new();
+    let forge = Forge::new(&sandbox);
+    let agent = Agent::start(&sandbox, &forge.authority.agent("here", LIFE).expect("an identity")).await;
+    let config = forge.of_its_own_making(&Leaf::controller()).client_config().expect("TLS settings");
+    assert!(!is_let_in(agent.connect(config, "here").await).await);
+    logs_a_refusal(&agent, "UnknownIssuer");
+}
+
 /// What a thief of the agents' authority can make: all of it is right, apart from who has signed.
 #[tokio::test]
-async fn the_authority_of_agents_makes_no_controllers() {
+async fn s1_the_authority_of_agents_makes_no_controllers() {
     let sandbox = Sandbox::new();
     let forge = Forge::new(&sandbox);
     let agent = Agent::start(&sandbox, &forge.authority.agent("here", LIFE).expect("an identity")).await;
@@ -156,7 +167,7 @@ async fn the_authority_of_agents_makes_no_controllers() {
 
 /// The version is all that is wrong with it: the first words of a client of ten years ago.
 #[tokio::test]
-async fn a_client_of_tls_1_2_is_refused() {
+async fn s1_a_client_of_tls_1_2_is_refused() {
     let (sandbox, run) = (Sandbox::new(), authority("one"));
     let agent = Agent::start(&sandbox, &run.agent("here", LIFE).expect("an identity")).await;
     let extensions: &[u8] = &[
@@ -188,7 +199,7 @@ async fn describe(leaf: &Leaf) -> rpycbench_tests::Outcome {
 }
 
 #[tokio::test]
-async fn an_agent_must_have_one_name_and_be_that_agent_now_and_for_serving() {
+async fn s1_an_agent_must_have_one_name_and_be_that_agent_now_and_for_serving() {
     let outcome = describe(&Leaf::agent("here")).await;
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     let spoiled =

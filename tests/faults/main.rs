@@ -7,5 +7,11 @@
     reason = "test code: a panic is how a test fails, stdout is where it says that it was skipped"
 )]
 
+mod bad_lines;
 mod cuts;
+mod enrolment;
 mod kills;
+mod load_path;
+mod one_of_many;
+mod stopped;
+mod told_to_end;

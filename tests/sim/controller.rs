@@ -176,10 +176,13 @@ impl Controller {
     }
 
     async fn next(&mut self) -> Result<Event, Ended> {
-        match self.events.recv().await {
-            Some((_, FromAgent::Event(event))) => Ok(*event),
-            Some((_, FromAgent::Lost(reason) | FromAgent::Banned(reason))) => Err(Ended(reason)),
-            None => Err(Ended("the conversation is over".to_owned())),
+        loop {
+            return match self.events.recv().await {
+                Some((_, FromAgent::Event(event))) => Ok(*event),
+                Some((_, FromAgent::Silent(_))) => continue,
+                Some((_, FromAgent::Lost(reason) | FromAgent::Banned(reason))) => Err(Ended(reason)),
+                None => Err(Ended("the conversation is over".to_owned())),
+            };
         }
     }
 }

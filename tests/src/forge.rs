@@ -78,6 +78,16 @@ impl Forge {
         self.sign(leaf, "controllers", "agents")
     }
 
+    /// Signed by itself, with all that one of a controller has.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub fn of_its_own_making(&self, leaf: &Leaf) -> Identity {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params(leaf).self_signed(&key).expect("signed").pem();
+        self.identity(&certificate, &key, "agents")
+    }
+
     /// Signed by one authority, whoever that would be for, for a holder who trusts the other.
     ///
     /// # Panics
@@ -86,24 +96,30 @@ impl Forge {
         let kept = |authority: &str, what: &str| self.kept[authority][what].as_str().expect("PEM").to_owned();
         let issuer_key = KeyPair::from_pem(&kept(by, "key")).expect("a key");
         let issuer = Issuer::from_ca_cert_pem(&kept(by, "certificate"), issuer_key).expect("an authority");
-        let mut params = CertificateParams::default();
-        params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, "forged");
-        params.subject_alt_names =
-            leaf.dns.iter().map(|dns| SanType::DnsName(dns.clone().try_into().expect("a name"))).collect();
-        params
-            .subject_alt_names
-            .extend(leaf.uris.iter().map(|uri| SanType::URI(uri.clone().try_into().expect("a URI"))));
-        params.extended_key_usages = vec![leaf.purpose.clone()];
-        params.use_authority_key_identifier_extension = true;
-        let now = OffsetDateTime::now_utc();
-        (params.not_before, params.not_after) = (now + leaf.good.0, now + leaf.good.1);
         let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &issuer).expect("signed").pem();
+        let certificate = params(leaf).signed_by(&key, &issuer).expect("signed").pem();
+        self.identity(&certificate, &key, trusted)
+    }
+
+    fn identity(&self, certificate: &str, key: &KeyPair, trusted: &str) -> Identity {
         let identity = serde_json::json!({
-            "certificate": certificate, "key": key.serialize_pem(), "trusted": kept(trusted, "certificate"),
-            "agents": kept("agents", "certificate"),
+            "certificate": certificate, "key": key.serialize_pem(), "trusted": self.kept[trusted]["certificate"],
+            "agents": self.kept["agents"]["certificate"],
         });
         serde_json::from_value(identity).expect("an identity")
     }
+}
+
+fn params(leaf: &Leaf) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, "forged");
+    params.subject_alt_names =
+        leaf.dns.iter().map(|dns| SanType::DnsName(dns.clone().try_into().expect("a name"))).collect();
+    params.subject_alt_names.extend(leaf.uris.iter().map(|uri| SanType::URI(uri.clone().try_into().expect("a URI"))));
+    params.extended_key_usages = vec![leaf.purpose.clone()];
+    params.use_authority_key_identifier_extension = true;
+    let now = OffsetDateTime::now_utc();
+    (params.not_before, params.not_after) = (now + leaf.good.0, now + leaf.good.1);
+    params
 }

@@ -21,6 +21,8 @@ pub struct Installed {
     child: Child,
     state: PathBuf,
     args: Vec<String>,
+    /// What it is started by, where not by the test itself.
+    under: Vec<String>,
     /// The host's own, for every program on it.
     environment: Vec<(&'static str, String)>,
     /// Where it listens.
@@ -31,6 +33,7 @@ pub struct Installed {
 #[derive(Default)]
 struct Extra<'a> {
     args: &'a [&'a str],
+    under: &'a [&'a str],
     environment: Vec<(&'static str, String)>,
     identity: Option<&'a Identity>,
 }
@@ -60,6 +63,14 @@ impl Installed {
         Self::launch(sandbox, name, address, Extra { environment, ..Extra::default() })
     }
 
+    /// [`Installed::start`] by a command that becomes the agent: the agent's own follows it.
+    ///
+    /// # Panics
+    /// As [`Installed::start`].
+    pub fn start_under(sandbox: &Sandbox, name: &str, address: &str, under: &[&str]) -> Self {
+        Self::launch(sandbox, name, address, Extra { under, ..Extra::default() })
+    }
+
     /// [`Installed::start`] for one that was enrolled before with that identity.
     ///
     /// # Panics
@@ -83,7 +94,7 @@ impl Installed {
     }
 
     fn launch(sandbox: &Sandbox, name: &str, address: &str, extra: Extra<'_>) -> Self {
-        let Extra { args, environment, identity } = extra;
+        let Extra { args, under, environment, identity } = extra;
         let state = sandbox.path().join(name);
         std::fs::create_dir(&state).expect("a state folder");
         let shared = sandbox.path().join("home/agent/environments");
@@ -94,10 +105,11 @@ impl Installed {
             std::fs::write(state.join("identity.json"), text).expect("the identity can be written");
         }
         let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
-        let (child, line) = serve(&format!("{address}:0"), &state, &args, &environment);
+        let under: Vec<String> = under.iter().map(|&word| word.to_owned()).collect();
+        let (child, line) = serve(&under, &format!("{address}:0"), &state, &args, &environment);
         let address =
             line.split_whitespace().find(|word| word.starts_with(address)).unwrap_or_else(|| panic!("{line:?}"));
-        Self { address: address.trim_end_matches(',').to_owned(), child, state, args, environment }
+        Self { address: address.trim_end_matches(',').to_owned(), child, state, args, under, environment }
     }
 
     /// Starts it anew where it was, as its administrator or systemd would, after it has ended or was killed.
@@ -107,7 +119,7 @@ impl Installed {
     pub fn start_again(&mut self) {
         drop(self.child.kill());
         self.child.wait().expect("it ends");
-        self.child = serve(&self.address, &self.state, &self.args, &self.environment).0;
+        self.child = serve(&self.under, &self.address, &self.state, &self.args, &self.environment).0;
     }
 
     /// A new code, as its administrator gets it.
@@ -130,13 +142,30 @@ impl Installed {
         self.child.id()
     }
 
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    /// When it has ended.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.pid().cast_signed()), signal).expect("a process of this test can be signalled");
+    }
+
+    /// Whether it has come to its end in order.
+    ///
+    /// # Panics
+    /// When it ended in another way.
+    pub fn has_ended(&mut self) -> bool {
+        let status = self.child.try_wait().expect("a child");
+        assert!(status.is_none_or(|status| status.success()), "{status:?}");
+        status.is_some()
+    }
+
     /// Tells it to end and waits until it has: it delivers spans and metrics before.
     ///
     /// # Panics
     /// When it ends in another way than in order.
     pub fn stop(mut self) {
-        kill(Pid::from_raw(self.pid().cast_signed()), Signal::SIGTERM)
-            .expect("a process of this test can be told to end");
+        self.signal(Signal::SIGTERM);
         let status = self.child.wait().expect("it ends");
         assert!(status.success(), "{status}");
     }
@@ -191,9 +220,24 @@ impl Installed {
 }
 
 /// Starts the program, and returns what it says once it listens.
-fn serve(listen: &str, state: &Path, args: &[String], environment: &[(&'static str, String)]) -> (Child, String) {
+fn serve(
+    under: &[String],
+    listen: &str,
+    state: &Path,
+    args: &[String],
+    environment: &[(&'static str, String)],
+) -> (Child, String) {
     let log = OpenOptions::new().create(true).append(true).open(state.join("log")).expect("a log");
-    let mut child = Command::new(binaries().join("rpycbench-agent"))
+    let program = binaries().join("rpycbench-agent");
+    let mut command = match under {
+        [] => Command::new(program),
+        [first, rest @ ..] => {
+            let mut command = Command::new(first);
+            command.args(rest).arg(program);
+            command
+        }
+    };
+    let mut child = command
         .args(["serve", "--listen", listen, "--state"])
         .arg(state)
         .envs(environment.iter().cloned())

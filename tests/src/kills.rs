@@ -10,6 +10,7 @@ use rand::{RngExt, SeedableRng};
 use rpycbench_process::precise::Signal;
 
 use crate::Sandbox;
+use crate::going::Going;
 use crate::installed::Installed;
 use crate::patience::eventually;
 use crate::processes::Living;
@@ -146,7 +147,8 @@ pub struct Host {
     pub sandbox: Sandbox,
     /// The agent.
     pub agent: Installed,
-    plan: String,
+    /// Of one block, with the agent in both roles.
+    pub plan: String,
 }
 
 impl Host {
@@ -183,6 +185,15 @@ impl Host {
             let described = self.sandbox.call(&["agents", "describe", "hurin"]);
             if described.stdout.contains("  free\n") { Ok(()) } else { Err(described) }
         });
+    }
+
+    /// A run of its plan, followed by its events.
+    ///
+    /// # Panics
+    /// When the controller does not start.
+    pub fn going(&self) -> Going {
+        let path = self.sandbox.plan(&self.plan).display().to_string();
+        Going::start(self.sandbox.controller(&["run", &path, "--json"]))
     }
 
     /// Begins a run of its plan.

@@ -126,6 +126,20 @@ impl Sandbox {
         self.call(&[&["run", &plan], args].concat())
     }
 
+    /// The plan with the first seed that lets a cell begin whose name has `first` in it.
+    ///
+    /// # Panics
+    /// When none of a hundred seeds does.
+    pub fn beginning_with(&self, plan: &str, first: &str) -> String {
+        let seeded = |seed: u32| plan.replace("[study]\n", &format!("[study]\nseed = {seed}\n"));
+        let begins = |plan: &String| {
+            let path = self.plan(plan).display().to_string();
+            let check = self.call(&["check", &path]).stdout;
+            check.lines().find(|line| line.contains("cell ")).is_some_and(|line| line.contains(first))
+        };
+        (1..100).map(seeded).find(begins).expect("one of two cells is the first with half of the seeds")
+    }
+
     /// Makes the Python environment that these servers need, with a run on this machine: a host of a virtual LAN reaches no
     /// package index, and its agent then finds the environment made.
     ///

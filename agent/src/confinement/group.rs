@@ -6,10 +6,12 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::unistd::getpid;
+use procfs::ProcError;
 use procfs::process::{MountInfo, Process};
 use rpycbench_process::precise::{Signal, signal};
 use serde::{Deserialize, Serialize};
@@ -17,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::Exceeded;
 use super::limits::Limits;
 
-/// Before a group's name, which goes on with the keeper's number and start time.
+/// Before a group's name, which goes on with the keeper's number, start time and time namespace.
 const PREFIX: &str = "rpycbench-";
 /// The kernel counts a process out of its group shortly after its parent has learned of its end.
 const EMPTY_LIMIT: Duration = Duration::from_secs(1);
@@ -57,7 +59,7 @@ impl Group {
     /// # Errors
     /// When a folder or a limit cannot be written; what was made is removed.
     pub(crate) fn make(parents: &[Parent], limits: &Limits) -> io::Result<Self> {
-        let name = name_of(getpid().as_raw()).ok_or_else(|| io::Error::other("/proc cannot be read"))?;
+        let name = name_of(getpid().as_raw())?.ok_or_else(|| io::Error::other("/proc does not know this process"))?;
         let mut group = Self { folders: Vec::new() };
         for Parent { folder, controls } in parents {
             let folder = folder.join(&name);
@@ -174,10 +176,31 @@ fn write(path: &Path, value: &str) -> io::Result<()> {
     fs::OpenOptions::new().write(true).open(path)?.write_all(value.as_bytes())
 }
 
-/// What a keeper calls its groups. Its start time tells it from a later process of the same number.
-fn name_of(keeper: i32) -> Option<String> {
-    let started = Process::new(keeper).ok()?.stat().ok()?.starttime;
-    Some(format!("{PREFIX}{keeper}-{started}"))
+/// What a keeper calls its groups; `None` where there is no process of that number. Its start time tells it from a later one of
+/// the same number, and is another for who looks from another time namespace.
+fn name_of(keeper: i32) -> io::Result<Option<String>> {
+    match Process::new(keeper).and_then(|process| process.stat()) {
+        Ok(stat) => Ok(Some(format!("{PREFIX}{keeper}-{}-{}", stat.starttime, time_namespace()))),
+        Err(ProcError::NotFound(_)) => Ok(None),
+        Err(error) => Err(io::Error::other(error)),
+    }
+}
+
+/// That of this process; 0 where the kernel has none.
+fn time_namespace() -> u64 {
+    fs::metadata("/proc/self/ns/time").map_or(0, |namespace| namespace.ino())
+}
+
+/// Whether nobody keeps the group of that name any more, as far as can be said for sure.
+fn is_left_over(name: &str) -> bool {
+    let mut parts = name.strip_prefix(PREFIX).unwrap_or_default().split('-');
+    let Some(keeper) = parts.next().and_then(|keeper| keeper.parse().ok()) else { return false };
+    let is_comparable = parts.nth(1) == Some(&time_namespace().to_string());
+    match name_of(keeper) {
+        Ok(Some(current)) => is_comparable && current != name,
+        Ok(None) => true,
+        Err(_) => false,
+    }
 }
 
 /// Where groups may be made, as far as can be told without trying: the agent's own groups, and in version 2 the one above
@@ -284,13 +307,13 @@ pub(crate) fn sweep(parents: &[Parent]) {
         let Ok(entries) = fs::read_dir(folder) else { continue };
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let keeper = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-')?.0.parse().ok());
-            if let Some(keeper) = keeper
-                && name_of(keeper).as_ref() != Some(&name)
-            {
+            if is_left_over(&name) {
                 tracing::info!(group = %entry.path().display(), "a keeper was killed: what it left is removed");
                 end(&entry.path());
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_is_allowed_and_one_more_is_denied_with_rule_value_and_what_was_asked() {
+    fn s7_the_most_is_allowed_and_one_more_is_denied_with_rule_value_and_what_was_asked() {
         let limits = limits("max_clients = 16\nmax_requests = 1000\nmax_run = \"1m\"\n");
         limits.workload(&closed(16, 62)).expect("allowed");
         denied(limits.workload(&closed(17, 1)), "denied by max_clients = 16 in limits.toml: the cell asks for 17");
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_runs_where_kind_address_and_port_are_listed() {
+    fn s7_a_server_runs_where_kind_address_and_port_are_listed() {
         let limits = limits(
             "servers = [\"flask-threaded\"]\nserve_on = [\"listen\", \"10.0.0.0/8\"]\nports = [\"20000-20999\", \"80\"]\n",
         );
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn load_goes_nowhere_unless_somebody_has_said_so() {
+    fn s7_load_goes_nowhere_unless_somebody_has_said_so() {
         let none = limits("");
         denied(
             none.drive_at_other(address("203.0.113.9")),

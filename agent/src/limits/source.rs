@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_file_may_be_missing_until_it_was_there_once() {
+    fn s7_the_usual_file_may_be_missing_until_it_was_there_once() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("limits.toml");
         let source = LimitsSource::File { path: path.clone(), required: AtomicBool::new(false), listen: None };

@@ -1,6 +1,7 @@
 //! The serve role: one server under test, from its start to the last of its processes.
 
 mod ready;
+mod taken;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
@@ -116,7 +117,12 @@ async fn start(child: &mut Child, order: &Serve) -> Result<SocketAddr, (&'static
     let Some(line) = child.line().await else { return Err((PHASE, "it ended before it listened".to_owned())) };
     let port = match Report::parse(&line).map_err(|reason| (PHASE, reason))? {
         Report::Listening { port } => port,
-        Report::Failed { phase, reason } => return Err((PHASE, format!("{phase}: {reason}"))),
+        Report::Failed { phase, reason } => {
+            let wanted = order.server.port.map(|port| SocketAddr::new(order.address, port.into()));
+            // Looked at only now: whoever had it before the server tried may have gone.
+            let by = wanted.filter(|_| phase == "bind").and_then(taken::by).map(|by| format!(": {by}"));
+            return Err((PHASE, format!("{phase}: {reason}{}", by.unwrap_or_default())));
+        }
         other => return Err((PHASE, format!("unexpected report {other:?}"))),
     };
     let address = SocketAddr::new(order.address, port);

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_that_does_not_fit_is_refused_and_changes_nothing() {
+    fn s6_a_certificate_that_does_not_fit_is_refused_and_changes_nothing() {
         let authority = authority("mine");
         let (_folder, state) = enrolled(&authority.agent("hurin", LIFE).expect("an identity"));
         let before = in_use(&state);

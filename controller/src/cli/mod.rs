@@ -16,6 +16,7 @@ use wildmatch::WildMatch;
 
 use crate::error::Error;
 use crate::home::Home;
+use crate::plain::plain;
 use crate::plan::{Cell, Plan};
 use crate::progress::{Reporter, RunEvent};
 use crate::run::{self, Finished, Settings, Unfinished};
@@ -157,7 +158,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody may be left to read it, and then there is nothing to be done.
-            drop(writeln!(std::io::stderr(), "rpycbench-controller: {error}"));
+            drop(writeln!(std::io::stderr(), "rpycbench-controller: {}", plain(&error.to_string())));
             ExitCode::from(error.exit_code())
         }
     }
@@ -166,7 +167,7 @@ pub fn main() -> ExitCode {
 /// Writes the result of a command to stdout.
 fn say(text: &str) {
     // A reader that went away (`| head`) has seen what it wanted.
-    drop(std::io::stdout().write_all(text.as_bytes()));
+    drop(std::io::stdout().write_all(plain(text).as_bytes()));
 }
 
 #[tokio::main]

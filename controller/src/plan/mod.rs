@@ -5,6 +5,8 @@ mod file;
 mod parse;
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -124,6 +126,11 @@ impl NamedServer {
     }
 }
 
+/// The largest plan that anybody has written by hand has some kilobytes.
+const MOST_BYTES: u64 = 1 << 20;
+/// A week of cells of a few seconds.
+const MOST_CELLS: u64 = 100_000;
+
 /// A plan that cannot be used: where in the file, what was found, what is allowed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub struct PlanError {
@@ -151,7 +158,12 @@ impl Plan {
     /// When the file cannot be read or is not a valid plan.
     pub fn load(path: &Path) -> Result<(Self, Vec<u8>), PlanError> {
         let refused = |message: String| PlanError { file: path.to_owned(), place: None, message };
-        let bytes = std::fs::read(path).map_err(|error| refused(format!("cannot read the plan: {error}")))?;
+        let mut bytes = Vec::new();
+        let read = File::open(path).and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes));
+        let read = read.map_err(|error| refused(format!("cannot read the plan: {error}")))?;
+        if read as u64 > MOST_BYTES {
+            return Err(refused(format!("the plan has more than the {MOST_BYTES} bytes that are allowed")));
+        }
         let text = str::from_utf8(&bytes).map_err(|error| refused(format!("the plan is not UTF-8 text: {error}")))?;
         Ok((Self::parse(path, text)?, bytes))
     }
@@ -161,6 +173,13 @@ impl Plan {
     /// # Errors
     /// When it is not a valid plan.
     pub fn parse(path: &Path, text: &str) -> Result<Self, PlanError> {
-        parse::parse(path, text)
+        let plan = parse::parse(path, text)?;
+        let lists = [plan.topologies.len(), plan.servers.len(), plan.workloads.len()];
+        let cells = lists.into_iter().map(|length| length as u64).product::<u64>().saturating_mul(plan.blocks.into());
+        if cells > MOST_CELLS {
+            let message = format!("the plan has {cells} cells: allowed are up to {MOST_CELLS}");
+            return Err(PlanError { file: path.to_owned(), place: None, message });
+        }
+        Ok(plan)
     }
 }

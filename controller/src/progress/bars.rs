@@ -7,6 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::lines::line;
 use super::{RunEvent, latency, span};
+use crate::plain::plain;
 
 /// Often enough to see that it is alive.
 const TICK: Duration = Duration::from_millis(500);
@@ -27,7 +28,7 @@ impl Bars {
                 let template = "python environment {bar:24} {pos}/{len} {elapsed} {wide_msg}";
                 let bar = self.now(host, template, u64::from(*total));
                 bar.set_position(u64::from(*done));
-                bar.set_message(format!("{host}: {what}"));
+                bar.set_message(plain(&format!("{host}: {what}")));
             }
             RunEvent::CellStarted { cell, of, expected_s, left_s, .. } => {
                 self.run_bar(*of as u64).set_message(format!("about {} left", span(*left_s)));

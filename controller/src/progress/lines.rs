@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::{RunEvent, latency, span};
+use crate::plain::plain;
 use crate::store::manifest::CellStatus;
 
 /// Writes the line of an event, if it has one.
@@ -15,6 +16,10 @@ pub(super) fn tell(event: &RunEvent) {
 
 /// The line that stays of an event, if any; shared with the bars.
 pub(super) fn line(event: &RunEvent) -> Option<String> {
+    words(event).map(|line| plain(&line))
+}
+
+fn words(event: &RunEvent) -> Option<String> {
     Some(match event {
         RunEvent::RunStarted { study, cells, folder, .. } => {
             format!("{study}: {cells} cells into {}", folder.display())

@@ -29,6 +29,8 @@ pub(super) fn escape(text: &str) -> String {
                 escaped.push(character);
             }
             '&' => escaped.push_str("&amp;"),
+            // Some turn the direction in which the rest is written.
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => escaped.push(' '),
             character if character.is_control() => escaped.push(' '),
             character => escaped.push(character),
         }
@@ -48,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn free_text_cannot_break_out_of_a_table_or_become_markup() {
+    fn r25_free_text_cannot_break_out_of_a_table_or_become_markup() {
         assert_eq!(escape("a|b\n<b>*x*_y_`z` &lt;"), "a\\|b \\<b\\>\\*x\\*\\_y\\_\\`z\\` &amp;lt;");
         assert_eq!(escape("\\|"), "\\\\\\|");
         assert_eq!(escape("- a - b"), "\\- a - b");

@@ -8,7 +8,6 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::schema::{self, Results};
-use super::soundness;
 use crate::store::manifest::{self, Manifest};
 use crate::store::{FolderError, write_atomically};
 
@@ -33,14 +32,6 @@ pub enum ResultsError {
         path: PathBuf,
         /// Why not.
         source: serde_json::Error,
-    },
-    /// What no run has written.
-    #[error("{path} was not written by a run: {what}")]
-    Unsound {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        what: String,
     },
     /// Written by a newer version of this program.
     #[error("{path} has schema {found}, newer than the {known} this version knows: use a newer rpycbench-controller")]
@@ -68,11 +59,7 @@ pub fn manifest(run_folder: &Path) -> Result<Manifest, ResultsError> {
 /// # Errors
 /// When it is something else, says what no run has written, or is of a newer version.
 pub fn parse_manifest(path: &Path, bytes: &[u8]) -> Result<Manifest, ResultsError> {
-    let manifest = parse(path, bytes, manifest::SCHEMA)?;
-    match soundness::trouble(&manifest) {
-        None => Ok(manifest),
-        Some(what) => Err(ResultsError::Unsound { path: path.to_path_buf(), what }),
-    }
+    parse(path, bytes, manifest::SCHEMA)
 }
 
 /// Reads `results.json`.

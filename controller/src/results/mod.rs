@@ -5,7 +5,6 @@ mod compare;
 mod compute;
 mod files;
 pub mod schema;
-mod soundness;
 mod verdict;
 
 pub use compute::{compute, compute_of};

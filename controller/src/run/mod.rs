@@ -14,7 +14,7 @@ mod schedule;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rpycbench_certs::Authority;
@@ -85,6 +85,7 @@ pub(crate) async fn run(
     shutdown: &Shutdown,
 ) -> Result<Finished, RunError> {
     metrics::start_at_zero();
+    let (wall, since) = (Timestamp::now(), Instant::now());
     // Refused before anything is made.
     let watched = all_enrolled(&settings)?;
     let (folder, manifest) = match settings.unfinished.take() {
@@ -123,6 +124,7 @@ pub(crate) async fn run(
     };
     let clocks = run.write_clocks().await;
     run.close().await;
+    run.compare_clock_with_itself(wall, since);
     run.manifest.ended = Timestamp::now().to_string();
     let saved = run.folder.save(&run.manifest);
     let (folder, manifest) = (run.folder, run.manifest);
@@ -223,10 +225,22 @@ impl Run<'_> {
             }
             () = tokio::time::sleep(TICK) => Next::Tick,
         };
-        if let Next::From(host, FromAgent::Banned(_)) = &next {
-            self.sessions.remove(host);
+        match &next {
+            Next::From(host, FromAgent::Banned(_)) => drop(self.sessions.remove(host)),
+            Next::From(host, FromAgent::Silent(time)) => self.was_silent(*host, *time),
+            _ => {}
         }
         next
+    }
+
+    /// Enters that an agent was not heard for a while amid the run. Driver and server went on, and no sample is lost.
+    fn was_silent(&mut self, host: usize, time: Duration) {
+        let host = &self.settings.plan.hosts[host].name;
+        self.warn(format!(
+            "nothing was heard of the agent of {host} for {:.1} s: it was stopped, or cut off; no sample is lost by that, but \
+             what has stopped it may be in their times",
+            time.as_secs_f64()
+        ));
     }
 
     /// Enters, once, something that a reader of the results should know.

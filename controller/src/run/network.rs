@@ -101,7 +101,7 @@ impl Run<'_> {
     pub(super) async fn answer(&mut self) -> Result<Event, RunError> {
         loop {
             match self.next(Heed::Drain).await {
-                Next::Tick => {}
+                Next::Tick | Next::From(_, FromAgent::Silent(_)) => {}
                 Next::Drain => return Err(RunError::Interrupted),
                 Next::From(host, FromAgent::Lost(reason)) => return Err(self.unreachable(host, reason)),
                 Next::From(host, FromAgent::Banned(since)) => return Err(self.banned(host, since)),

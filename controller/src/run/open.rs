@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use rpycbench_certs::Authority;
 use rpycbench_proto::PROTOCOL;
 use rpycbench_proto::message::{ConfinementFacts, Measure, Open};
@@ -148,6 +148,23 @@ impl Run<'_> {
         self.warn(format!(
             "the clock of {host} is {by:#} {side} the controller's: no sample depends on it, logs and certificates do; \
              set it, for instance with an NTP service"
+        ));
+    }
+}
+
+impl Run<'_> {
+    /// Says whether this host's wall clock was set amid the run. No sample depends on it, so that the run is as good.
+    pub(super) fn compare_clock_with_itself(&mut self, wall: Timestamp, since: Instant) {
+        let passed = SignedDuration::try_from(since.elapsed()).unwrap_or(SignedDuration::MAX);
+        let ahead = Timestamp::now().duration_since(wall).saturating_sub(passed);
+        if ahead.abs() < CLOCKS_DIFFER {
+            return;
+        }
+        let side = if ahead.is_positive() { "ahead" } else { "back" };
+        let by = SignedDuration::from_secs_f64(ahead.abs().as_secs_f64().round());
+        self.warn(format!(
+            "the controller's clock was set {side} by {by:#} amid the run, or this host slept: no sample depends on it, the \
+             times of day in the run folder do"
         ));
     }
 }

@@ -27,7 +27,7 @@ impl Run<'_> {
         let mut waiting = self.sessions.len();
         while waiting > 0 {
             match self.next(Heed::Drain).await {
-                Next::Tick => {}
+                Next::Tick | Next::From(_, FromAgent::Silent(_)) => {}
                 Next::Drain => return Err(RunError::Interrupted),
                 Next::From(number, FromAgent::Lost(reason)) => return Err(self.unreachable(number, reason)),
                 Next::From(number, FromAgent::Banned(since)) => return Err(self.banned(number, since)),

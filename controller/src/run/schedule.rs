@@ -57,6 +57,7 @@ impl Run<'_> {
                     going.iter_mut().for_each(Going::interrupt);
                 }
                 Next::Tick => going.iter().for_each(|cell| self.reporter.tell(&cell.progress())),
+                Next::From(_, FromAgent::Silent(_)) => {}
                 Next::From(host, FromAgent::Lost(reason)) => self.lose(host, &format!("is lost: {reason}"), going),
                 Next::From(host, FromAgent::Banned(since)) => self.lose(host, &format!("was banned on {since}"), going),
                 Next::From(host, FromAgent::Event(event)) => self.hear(host, *event, going)?,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::words::{below, block, by_words, perhaps_word, word};
+
 /// The newest layout of `run.json` this program writes and the only one it reads.
 pub const SCHEMA: u32 = 1;
 
@@ -13,24 +15,31 @@ pub struct Manifest {
     /// [`SCHEMA`].
     pub schema: u32,
     /// Unique.
+    #[serde(deserialize_with = "word")]
     pub run_id: String,
     /// The study's name in the plan.
+    #[serde(deserialize_with = "word")]
     pub study: String,
     /// The plan's free text.
     pub description: String,
     /// UTC, RFC 3339.
+    #[serde(deserialize_with = "word")]
     pub started: String,
     /// UTC, RFC 3339; empty while the run goes on.
+    #[serde(deserialize_with = "word")]
     pub ended: String,
     /// From the first cell's start to the last cell's end.
     pub cells_wall_s: f64,
     /// Version of this program.
     pub version: String,
     /// SHA-256 of the plan's bytes, hexadecimal.
+    #[serde(deserialize_with = "word")]
     pub plan_sha256: String,
     /// `separate`, `same` or `free`.
+    #[serde(deserialize_with = "word")]
     pub placement: String,
     /// By the names of the plan.
+    #[serde(deserialize_with = "by_words")]
     pub hosts: BTreeMap<String, HostRecord>,
     /// In the plan's order.
     pub topologies: Vec<TopologyRecord>,
@@ -116,12 +125,16 @@ pub struct MeasureRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TopologyRecord {
     /// Its name.
+    #[serde(deserialize_with = "word")]
     pub name: String,
     /// The host that drives.
+    #[serde(deserialize_with = "word")]
     pub client: String,
     /// The host that serves.
+    #[serde(deserialize_with = "word")]
     pub server: String,
     /// The topology its differences are taken against.
+    #[serde(default, deserialize_with = "perhaps_word")]
     pub baseline: Option<String>,
 }
 
@@ -129,6 +142,7 @@ pub struct TopologyRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PingRecord {
     /// The topology's name.
+    #[serde(deserialize_with = "word")]
     pub topology: String,
     /// The address that answered.
     pub address: String,
@@ -150,10 +164,13 @@ pub struct PingRecord {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkRecord {
     /// The topology's name.
+    #[serde(deserialize_with = "word")]
     pub topology: String,
     /// The host's name in the plan.
+    #[serde(deserialize_with = "word")]
     pub host: String,
     /// `drives` or `serves`.
+    #[serde(deserialize_with = "word")]
     pub role: String,
     /// Its name on that host; empty where it cannot be told.
     pub interface: String,
@@ -216,10 +233,13 @@ pub struct ClockEventRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerRecord {
     /// Its name.
+    #[serde(deserialize_with = "word")]
     pub name: String,
     /// `rpyc`, `flask`.
+    #[serde(deserialize_with = "word")]
     pub kind: String,
     /// `threaded`, `forking`.
+    #[serde(deserialize_with = "word")]
     pub mode: String,
 }
 
@@ -227,8 +247,10 @@ pub struct ServerRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkloadRecord {
     /// Its name.
+    #[serde(deserialize_with = "word")]
     pub name: String,
     /// `connect`, `closed`.
+    #[serde(deserialize_with = "word")]
     pub kind: String,
     /// Clients at the same time.
     pub clients: u32,
@@ -237,10 +259,13 @@ pub struct WorkloadRecord {
     /// Those before the measured part, of each client.
     pub warmup: u32,
     /// `threads`, `processes`.
+    #[serde(deserialize_with = "word")]
     pub client_model: String,
     /// `attribute`, `bound`; of RPyC's calls.
+    #[serde(deserialize_with = "word")]
     pub call: String,
     /// `python`.
+    #[serde(deserialize_with = "word")]
     pub driver: String,
 }
 
@@ -264,14 +289,19 @@ pub struct CellRecord {
     /// Its number within the run.
     pub id: u32,
     /// The topology's name.
+    #[serde(deserialize_with = "word")]
     pub topology: String,
     /// The server's name.
+    #[serde(deserialize_with = "word")]
     pub server: String,
     /// The workload's name.
+    #[serde(deserialize_with = "word")]
     pub workload: String,
     /// `python`.
+    #[serde(deserialize_with = "word")]
     pub driver: String,
     /// From 1.
+    #[serde(deserialize_with = "block")]
     pub block: u32,
     /// From 1: how many times it was begun.
     #[serde(default = "first")]
@@ -289,6 +319,7 @@ pub struct CellRecord {
     /// Those of them that failed.
     pub failed: u64,
     /// Where its samples are, relative to the run folder.
+    #[serde(deserialize_with = "below")]
     pub samples: String,
     /// Whether they were fetched from what the agent had kept when the run was taken up again: nothing is known then of the
     /// server's end.

@@ -5,5 +5,6 @@ pub mod incoming;
 pub mod manifest;
 pub mod probes;
 pub mod samples;
+mod words;
 
 pub use folder::{FolderError, RunFolder, write_atomically};

@@ -22,7 +22,7 @@ fn files(target: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn what_is_named_valid_is_taken_and_what_is_named_malformed_refused() {
+fn s9_of_what_strangers_send_what_is_malformed_is_refused() {
     let mut wrong = Vec::new();
     for (target, take) in TARGETS {
         let mut counts = [0, 0];
@@ -54,7 +54,7 @@ fn every_folder_of_the_corpus_has_a_target() {
 }
 
 #[test]
-fn what_is_cut_short_or_has_another_byte_is_taken_or_refused_and_nothing_else() {
+fn s9_what_is_cut_short_or_has_another_byte_is_taken_or_refused_and_nothing_else() {
     for (target, take) in TARGETS {
         for (_, bytes) in files(target) {
             for at in 0..bytes.len() {

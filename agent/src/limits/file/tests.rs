@@ -37,7 +37,7 @@ fn unlimited_is_a_word_and_not_a_number() {
 }
 
 #[test]
-fn a_mistake_is_one_line_with_its_place_what_was_found_and_what_is_allowed() {
+fn s7_a_mistake_is_one_line_with_its_place_what_was_found_and_what_is_allowed() {
     for (text, wanted) in [
         ("version = 2", "1:11: version is 2: this agent reads version 1"),
         ("\nmax_client = 3", "2:1: unknown field `max_client`, expected one of `version`, `servers`, `serve_on`"),

@@ -12,7 +12,7 @@
 //! - [`Hull`]: **an estimate**, tighter by far, which holds for clocks without any wander. Always beside the
 //!   bound, never in its place.
 //! - [`Mapping`]: envelopes and hulls of the epochs between which a clock stepped or its host was suspended.
-//! - [`Split`]: a request's time apart: out, in the server, back.
+//! - [`Split`]: a request's time apart: out, in the server, back. [`Call`]: that of a call that asks more than once.
 //! - [`DifferenceMatrix`]: bounds between many hosts, made as tight as each other allow.
 //! - [`quantile_range`]: what intervals of samples say about a quantile of them.
 //!
@@ -61,6 +61,7 @@
 //! # Ok::<(), rpycbench_measure::clock::StampError>(())
 //! ```
 
+mod call;
 mod chain;
 pub mod closure;
 mod constraints;
@@ -76,6 +77,7 @@ mod quantile_range;
 mod rate;
 pub mod split;
 
+pub use call::{Apart, Call};
 pub use closure::{DifferenceMatrix, NegativeCycle, NoSuchHost, tighten};
 pub use constraints::Constraints;
 pub use envelope::{Envelope, Falsified};

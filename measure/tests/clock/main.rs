@@ -9,6 +9,7 @@
     reason = "test code: a panic is how a test fails, stdout is where it says what it tried"
 )]
 
+mod call;
 mod closure;
 mod coverage;
 mod envelope;

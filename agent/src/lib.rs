@@ -31,6 +31,7 @@ mod reach;
 pub mod renewal;
 pub mod run;
 pub mod serve;
+mod shared_rows;
 pub mod service;
 pub mod spool;
 

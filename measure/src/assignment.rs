@@ -130,6 +130,62 @@ impl Workload {
     }
 }
 
+/// How many requests a server can stamp: `each` for each of `connections` connections. Threaded servers count them all
+/// together; of a forking one each connection has its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamping {
+    /// In the order in which they are made.
+    pub connections: u32,
+    /// Requests of one connection.
+    pub each: u32,
+}
+
+/// Connections that are not the workload's: the agent's readiness probe, the driver's dry runs, and some that nobody knows of.
+const OTHER_CONNECTIONS: u32 = 8;
+/// Requests of an RPyC connection before its first call and after its last: root, its attributes, method, deletions, goodbye.
+const AROUND_CALLS: u32 = 9;
+
+impl Stamping {
+    /// Bytes of a row.
+    pub const ROW_BYTES: u64 = 24;
+    /// More is not what a server can be asked for.
+    pub const MOST: u32 = i32::MAX as u32;
+
+    /// What a server needs to stamp every request of a workload.
+    pub fn of(server: ServerKind, workload: &Workload) -> Self {
+        let (connections, each) = match (server, *workload) {
+            (ServerKind::Rpyc(_), Workload::Connect { count, warmup }) => (count.saturating_add(warmup), 6),
+            (ServerKind::Rpyc(_), Workload::Closed { clients, requests, warmup, call, .. }) => {
+                let of_a_call: u32 = match call {
+                    // The attribute, the call, and the deletion of the method.
+                    Call::Attribute => 3,
+                    Call::Bound => 1,
+                };
+                let calls = requests.saturating_add(warmup);
+                (clients, of_a_call.saturating_mul(calls).saturating_add(AROUND_CALLS))
+            }
+            // Nothing is asked on these connections.
+            (ServerKind::Flask(_), Workload::Connect { .. }) => (0, 1),
+            // A connection for each call.
+            (ServerKind::Flask(_), Workload::Closed { clients, requests, warmup, .. }) => {
+                (clients.saturating_mul(requests.saturating_add(warmup)), 1)
+            }
+        };
+        let connections = connections.saturating_add(OTHER_CONNECTIONS);
+        Self { connections: connections.min(Self::MOST), each: each.min(Self::MOST) }
+    }
+
+    /// How many rows that are.
+    pub fn rows(&self) -> u64 {
+        u64::from(self.connections) * u64::from(self.each)
+    }
+
+    /// How many bytes that are.
+    pub fn bytes(&self) -> u64 {
+        self.rows().saturating_mul(Self::ROW_BYTES)
+    }
+}
+
 /// Which CPUs the server and the driver of a cell get where both may be on one host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
@@ -149,5 +205,45 @@ impl Placement {
             Self::Same => "same",
             Self::Free => "free",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_has_a_row_for_each_request_of_its_workload() {
+        let closed = |call| {
+            let (clients, requests, warmup, client_model) = (3, 100, 10, ClientModel::Threads);
+            Workload::Closed { clients, requests, warmup, client_model, call }
+        };
+        let of = |kind, workload: Workload| {
+            let Stamping { connections, each } = Stamping::of(kind, &workload);
+            (connections, each)
+        };
+        let (rpyc, flask) = (ServerKind::Rpyc(RpycMode::Forking), ServerKind::Flask(FlaskMode::Threaded));
+        let connect = Workload::Connect { count: 100, warmup: 5 };
+        assert_eq!(of(rpyc, closed(Call::Attribute)), (11, 339));
+        assert_eq!(of(rpyc, closed(Call::Bound)), (11, 119));
+        assert_eq!(of(rpyc, connect), (113, 6));
+        assert_eq!(of(flask, closed(Call::Attribute)), (338, 1));
+        assert_eq!(of(flask, connect), (8, 1));
+    }
+
+    #[test]
+    fn a_load_of_any_size_is_a_number() {
+        let huge = Stamping::of(
+            ServerKind::Rpyc(RpycMode::Threaded),
+            &Workload::Closed {
+                clients: u32::MAX,
+                requests: u32::MAX,
+                warmup: u32::MAX,
+                client_model: ClientModel::Threads,
+                call: Call::Attribute,
+            },
+        );
+        assert_eq!(huge, Stamping { connections: Stamping::MOST, each: Stamping::MOST });
+        assert_eq!(huge.bytes(), u64::MAX);
     }
 }

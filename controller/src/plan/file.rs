@@ -35,6 +35,8 @@ pub(super) struct StudyFile {
     #[serde(default)]
     pub(super) confinement: Option<ConfinementFile>,
     #[serde(default)]
+    pub(super) stamps: Option<StampsFile>,
+    #[serde(default)]
     pub(super) parallel: bool,
     #[serde(default)]
     pub(super) reference: Option<ReferenceFile>,
@@ -108,6 +110,13 @@ pub(super) enum ConfinementFile {
     Rlimits,
     Partial,
     Full,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum StampsFile {
+    On,
+    Off,
 }
 
 #[derive(Clone, Copy, Deserialize)]

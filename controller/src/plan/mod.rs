@@ -28,6 +28,8 @@ pub struct Plan {
     pub placement: Placement,
     /// How far servers and drivers must be confined on every host; otherwise there is no run.
     pub confinement: Confinement,
+    /// Whether servers stamp when they have had each request and answered it.
+    pub stamps: bool,
     /// Whether cells that share no host may run side by side.
     pub parallel: bool,
     /// Whether the report sets the published study beside this one.

@@ -10,7 +10,7 @@ use toml::Spanned;
 
 use super::file::{
     CallFile, ClientModelFile, ConfinementFile, Count, HostFile, ModeFile, PlacementFile, PlanFile, ReferenceFile,
-    ServerFile, ServerKindFile, TopologyFile, WorkloadFile, WorkloadKindFile,
+    ServerFile, ServerKindFile, StampsFile, TopologyFile, WorkloadFile, WorkloadKindFile,
 };
 use super::{AgentAddress, Host, NamedServer, NamedWorkload, Plan, PlanError, Topology};
 
@@ -88,6 +88,10 @@ fn plan(file: PlanFile) -> Result<Plan, Wrong> {
             Some(ConfinementFile::Rlimits) => Confinement::Rlimits,
             Some(ConfinementFile::Partial) => Confinement::Partial,
             Some(ConfinementFile::Full) => Confinement::Full,
+        },
+        stamps: match study.stamps {
+            None | Some(StampsFile::On) => true,
+            Some(StampsFile::Off) => false,
         },
         parallel: study.parallel,
         beside_published: match study.reference {

@@ -4,5 +4,7 @@ mod folder;
 pub mod incoming;
 pub mod manifest;
 pub mod samples;
+pub mod stamps;
+pub mod table;
 
 pub use folder::{FolderError, RunFolder, write_atomically};

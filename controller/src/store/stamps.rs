@@ -7,7 +7,7 @@ use parquet::data_type::{Int32Type, Int64Type};
 use parquet::file::reader::ChunkReader;
 use rpycbench_measure::Stamps;
 
-use super::table::read::{self, Problem, Reading, int32, int64, optional, required};
+use super::table::read::{self, Problem, Reading, int32, int64, narrowed, optional, required};
 use super::table::{CellKey, Optional, ROW_GROUP_ROWS, Table, TableError, column};
 
 const SCHEMA: &str = "
@@ -115,8 +115,7 @@ fn columns<S: ChunkReader + 'static>(file: &Reading<S>) -> Result<Stamps, Proble
         optional(int64(group, answered)?, &mut stamps.answered_ns)?;
     }
     file.check(&[ports.len(), stamps.received_ns.len(), stamps.answered_ns.len()])?;
-    let narrow = |port: i32| u16::try_from(port).map_err(|_| Problem::Foreign(format!("it has the port {port}")));
-    stamps.peer_port = ports.into_iter().map(narrow).collect::<Result<_, _>>()?;
+    stamps.peer_port = ports.into_iter().map(narrowed).collect::<Result<_, _>>()?;
     Ok(stamps)
 }
 

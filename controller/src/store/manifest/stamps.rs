@@ -18,6 +18,13 @@ pub struct StampsRecord {
     pub clients: Vec<PairingRecord>,
 }
 
+impl StampsRecord {
+    /// What the driver told of each client.
+    pub fn pairings(&self) -> Vec<ClientPairing> {
+        self.clients.iter().map(Into::into).collect()
+    }
+}
+
 /// Which of the server's stamps belong to the samples of one client: of those with one peer port, in their order. Where there is
 /// a `port`, sample k has those from `first + k * each` on; else each sample has those from `first` on of its `client_port`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

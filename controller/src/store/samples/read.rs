@@ -4,17 +4,18 @@ use std::panic::UnwindSafe;
 use std::path::Path;
 
 use parquet::file::reader::ChunkReader;
+use rpycbench_measure::pairing::Calls;
 
 use crate::store::table::TableError;
-use crate::store::table::read::{self, Problem, Reading, boolean, int32, int64, optional, required};
+use crate::store::table::read::{self, Problem, Reading, boolean, int32, int64, narrowed, optional, required};
 
 /// The columns of one cell that are needed later, as long as each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BlockColumns {
     /// Which client made the call, from 0.
-    pub client: Vec<i32>,
+    pub client: Vec<u32>,
     /// The call's number within its client, from 0.
-    pub seq: Vec<i32>,
+    pub seq: Vec<u32>,
     /// Whether the call succeeded.
     pub ok: Vec<bool>,
     /// Just before the call.
@@ -26,7 +27,15 @@ pub struct BlockColumns {
     /// Time in the protocol's own handshake; empty where no row has it.
     pub handshake_ns: Vec<Option<i64>>,
     /// The local port of the connection that the call opened; empty where no row has it.
-    pub client_port: Vec<Option<i32>>,
+    pub client_port: Vec<Option<u16>>,
+}
+
+impl BlockColumns {
+    /// What is needed to pair them with the stamps of their server.
+    pub fn calls(&self) -> Calls<'_> {
+        let Self { client, seq, ok, start_ns, end_ns, client_port, .. } = self;
+        Calls { client, seq, start_ns, end_ns, ok, client_port }
+    }
 }
 
 /// Reads what [`SamplesWriter`](super::SamplesWriter) wrote.
@@ -52,22 +61,23 @@ fn columns<S: ChunkReader + 'static>(file: &Reading<S>) -> Result<BlockColumns, 
     // Files of earlier versions have none.
     let port = file.place("client_port");
     let mut columns = BlockColumns::default();
+    let (mut clients, mut seqs, mut ports) = (Vec::new(), Vec::new(), Vec::new());
     for group in file.groups() {
         let group = &*group?;
-        required(int32(group, client)?, &mut columns.client)?;
-        required(int32(group, seq)?, &mut columns.seq)?;
+        required(int32(group, client)?, &mut clients)?;
+        required(int32(group, seq)?, &mut seqs)?;
         boolean(group, ok, &mut columns.ok)?;
         required(int64(group, start)?, &mut columns.start_ns)?;
         required(int64(group, end)?, &mut columns.end_ns)?;
         optional(int64(group, tcp)?, &mut columns.tcp_ns)?;
         optional(int64(group, handshake)?, &mut columns.handshake_ns)?;
         if let Some(port) = port {
-            optional(int32(group, port)?, &mut columns.client_port)?;
+            optional(int32(group, port)?, &mut ports)?;
         }
     }
     file.check(&[
-        columns.client.len(),
-        columns.seq.len(),
+        clients.len(),
+        seqs.len(),
         columns.ok.len(),
         columns.start_ns.len(),
         columns.end_ns.len(),
@@ -75,15 +85,17 @@ fn columns<S: ChunkReader + 'static>(file: &Reading<S>) -> Result<BlockColumns, 
         columns.handshake_ns.len(),
     ])?;
     if port.is_some() {
-        file.check(&[columns.client_port.len()])?;
+        file.check(&[ports.len()])?;
     }
     for column in [&mut columns.tcp_ns, &mut columns.handshake_ns] {
         if column.iter().all(Option::is_none) {
             *column = Vec::new();
         }
     }
-    if columns.client_port.iter().all(Option::is_none) {
-        columns.client_port = Vec::new();
+    columns.client = clients.into_iter().map(narrowed).collect::<Result<_, _>>()?;
+    columns.seq = seqs.into_iter().map(narrowed).collect::<Result<_, _>>()?;
+    if ports.iter().any(Option::is_some) {
+        columns.client_port = ports.into_iter().map(|it| it.map(narrowed).transpose()).collect::<Result<_, _>>()?;
     }
     Ok(columns)
 }

@@ -117,6 +117,11 @@ pub(in crate::store) fn int32(group: &dyn RowGroupReader, place: usize) -> Resul
     }
 }
 
+/// What the number of a column of `int32` stands for.
+pub(in crate::store) fn narrowed<T: TryFrom<i32>>(value: i32) -> Result<T, Problem> {
+    T::try_from(value).map_err(|_| Problem::Foreign(format!("the number {value} has no place in its column")))
+}
+
 fn other_than(group: &dyn RowGroupReader, place: usize, wanted: &str) -> Problem {
     let name = group.metadata().column(place).column_path().string();
     Problem::Foreign(format!("its column {name} is not {wanted}"))

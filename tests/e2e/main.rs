@@ -25,6 +25,7 @@ mod rpcs;
 mod run;
 mod side_by_side;
 mod ssh;
+mod stamps;
 mod strangers;
 mod tls;
 mod traces;

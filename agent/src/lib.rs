@@ -31,8 +31,8 @@ mod reach;
 pub mod renewal;
 pub mod run;
 pub mod serve;
-mod shared_rows;
 pub mod service;
+mod shared_rows;
 pub mod spool;
 
 pub use cli::main;

@@ -140,10 +140,14 @@ pub struct Stamping {
     pub each: u32,
 }
 
-/// Connections that are not the workload's: the agent's readiness probe, the driver's dry runs, and some that nobody knows of.
-const OTHER_CONNECTIONS: u32 = 8;
 /// Requests of an RPyC connection before its first call and after its last: root, its attributes, method, deletions, goodbye.
-const AROUND_CALLS: u32 = 9;
+const AROUND_CALLS: u64 = 9;
+/// All requests of an RPyC connection that makes no call, and one more.
+const WITHOUT_CALLS: u64 = 5;
+/// Connections that are not the workload's: the agent's readiness probe, the driver's dry runs, and one that nobody knows of.
+const OTHERS_FORKING: u64 = 4;
+/// Requests of theirs, where they share rows with all others.
+const OTHERS_SHARED: u64 = 64;
 
 impl Stamping {
     /// Bytes of a row.
@@ -153,26 +157,36 @@ impl Stamping {
 
     /// What a server needs to stamp every request of a workload.
     pub fn of(server: ServerKind, workload: &Workload) -> Self {
-        let (connections, each) = match (server, *workload) {
-            (ServerKind::Rpyc(_), Workload::Connect { count, warmup }) => (count.saturating_add(warmup), 6),
-            (ServerKind::Rpyc(_), Workload::Closed { clients, requests, warmup, call, .. }) => {
-                let of_a_call: u32 = match call {
+        let (connections, each) = match *workload {
+            Workload::Connect { count, warmup } => (u64::from(count) + u64::from(warmup), WITHOUT_CALLS),
+            Workload::Closed { clients, requests, warmup, call, .. } => {
+                let of_a_call = match call {
                     // The attribute, the call, and the deletion of the method.
                     Call::Attribute => 3,
                     Call::Bound => 1,
                 };
-                let calls = requests.saturating_add(warmup);
-                (clients, of_a_call.saturating_mul(calls).saturating_add(AROUND_CALLS))
-            }
-            // Nothing is asked on these connections.
-            (ServerKind::Flask(_), Workload::Connect { .. }) => (0, 1),
-            // A connection for each call.
-            (ServerKind::Flask(_), Workload::Closed { clients, requests, warmup, .. }) => {
-                (clients.saturating_mul(requests.saturating_add(warmup)), 1)
+                (u64::from(clients), of_a_call * (u64::from(requests) + u64::from(warmup)) + AROUND_CALLS)
             }
         };
-        let connections = connections.saturating_add(OTHER_CONNECTIONS);
-        Self { connections: connections.min(Self::MOST), each: each.min(Self::MOST) }
+        match (server, *workload) {
+            (ServerKind::Rpyc(RpycMode::Forking), _) => Self::at_most(connections + OTHERS_FORKING, each),
+            (ServerKind::Rpyc(RpycMode::Threaded), _) => Self::shared(connections.saturating_mul(each)),
+            // Nothing is asked on a connection that is only opened.
+            (ServerKind::Flask(_), Workload::Connect { .. }) => Self::shared(0),
+            (ServerKind::Flask(_), Workload::Closed { clients, requests, warmup, .. }) => {
+                Self::shared(u64::from(clients).saturating_mul(u64::from(requests) + u64::from(warmup)))
+            }
+        }
+    }
+
+    /// So many rows for all connections of the workload together.
+    fn shared(rows: u64) -> Self {
+        Self::at_most(1, rows.saturating_add(OTHERS_SHARED))
+    }
+
+    fn at_most(connections: u64, each: u64) -> Self {
+        let most = |count: u64| u32::try_from(count).unwrap_or(Self::MOST).min(Self::MOST);
+        Self { connections: most(connections), each: most(each) }
     }
 
     /// How many rows that are.
@@ -222,19 +236,22 @@ mod tests {
             let Stamping { connections, each } = Stamping::of(kind, &workload);
             (connections, each)
         };
-        let (rpyc, flask) = (ServerKind::Rpyc(RpycMode::Forking), ServerKind::Flask(FlaskMode::Threaded));
+        let (threaded, forking) = (ServerKind::Rpyc(RpycMode::Threaded), ServerKind::Rpyc(RpycMode::Forking));
+        let flask = ServerKind::Flask(FlaskMode::Threaded);
         let connect = Workload::Connect { count: 100, warmup: 5 };
-        assert_eq!(of(rpyc, closed(Call::Attribute)), (11, 339));
-        assert_eq!(of(rpyc, closed(Call::Bound)), (11, 119));
-        assert_eq!(of(rpyc, connect), (113, 6));
-        assert_eq!(of(flask, closed(Call::Attribute)), (338, 1));
-        assert_eq!(of(flask, connect), (8, 1));
+        assert_eq!(of(forking, closed(Call::Attribute)), (7, 339));
+        assert_eq!(of(forking, closed(Call::Bound)), (7, 119));
+        assert_eq!(of(forking, connect), (109, 5));
+        assert_eq!(of(threaded, closed(Call::Attribute)), (1, 3 * 339 + 64));
+        assert_eq!(of(threaded, connect), (1, 105 * 5 + 64));
+        assert_eq!(of(flask, closed(Call::Attribute)), (1, 330 + 64));
+        assert_eq!(of(flask, connect), (1, 64));
     }
 
     #[test]
     fn a_load_of_any_size_is_a_number() {
         let huge = Stamping::of(
-            ServerKind::Rpyc(RpycMode::Threaded),
+            ServerKind::Rpyc(RpycMode::Forking),
             &Workload::Closed {
                 clients: u32::MAX,
                 requests: u32::MAX,

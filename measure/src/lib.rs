@@ -15,7 +15,9 @@ pub mod sample;
 pub mod stamps;
 pub mod statistics;
 
-pub use assignment::{Call, ClientModel, FlaskMode, Placement, RpycMode, Server, ServerKind, Stack, Stamping, Workload};
+pub use assignment::{
+    Call, ClientModel, FlaskMode, Placement, RpycMode, Server, ServerKind, Stack, Stamping, Workload,
+};
 pub use confinement::Confinement;
 pub use histogram::RunningHistogram;
 pub use pairing::ClientPairing;

@@ -116,9 +116,8 @@ fn command() -> impl Strategy<Value = Command> {
 }
 
 fn stream() -> impl Strategy<Value = Stream> {
-    ("[a-zA-Z0-9-]{1,64}", any::<(String, u32)>(), name(), part()).prop_map(
-        |(run_id, (agent, attempt), cell, part)| Stream { run_id, agent, cell, attempt, part },
-    )
+    ("[a-zA-Z0-9-]{1,64}", any::<(String, u32)>(), name(), part())
+        .prop_map(|(run_id, (agent, attempt), cell, part)| Stream { run_id, agent, cell, attempt, part })
 }
 
 fn part() -> impl Strategy<Value = Part> {

@@ -156,7 +156,9 @@ impl ClientReport {
         Some(match *each {
             Some(each) if waited <= each => ClientPairing::Rows { port, first, each, waited },
             Some(each) => ClientPairing::Unknown(format!("the driver waited for {waited} of {each} requests")),
-            None => ClientPairing::Unknown(unpaired.clone().unwrap_or_else(|| "the driver does not say why".to_owned())),
+            None => {
+                ClientPairing::Unknown(unpaired.clone().unwrap_or_else(|| "the driver does not say why".to_owned()))
+            }
         })
     }
 }
@@ -176,7 +178,8 @@ mod tests {
     use super::*;
 
     fn clients(line: &str) -> Vec<Option<ClientPairing>> {
-        let line = format!(r#"{{"event": "driven", "bytes_out": 0, "round_trips_per_call": 1.0, "clients": [{line}]}}"#);
+        let line =
+            format!(r#"{{"event": "driven", "bytes_out": 0, "round_trips_per_call": 1.0, "clients": [{line}]}}"#);
         match Report::parse(&line) {
             Ok(Report::Driven(report)) => report.clients.iter().map(ClientReport::pairing).collect(),
             other => panic!("{other:?}"),

@@ -15,7 +15,11 @@ impl Run<'_> {
 
     /// Whether the stamps of a server have room, which is theirs then.
     pub(super) fn may_stamp(&mut self, cell: CellId, stamping: Option<Stamping>) -> Result<(), String> {
-        stamping.map_or(Ok(()), |stamping| self.reserve(cell, stamping.bytes()))
+        let Some(stamping) = stamping else { return Ok(()) };
+        let reserved = self.reserve(cell, stamping.bytes());
+        reserved.map_err(|refusal| {
+            format!("{refusal}; a plan with stamps = \"off\" in [study] asks for no room for stamps")
+        })
     }
 
     /// Sets so many bytes aside until the cell is over: several may be under way, each with two streams.

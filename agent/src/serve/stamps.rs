@@ -90,7 +90,10 @@ impl StampsFile {
         if is_there((connections - 1) * each)? {
             return Ok(true);
         }
-        (1..=connections).map(|after| is_there(after * each - 1)).find(|full| !matches!(full, Ok(false))).unwrap_or(Ok(false))
+        (1..=connections)
+            .map(|after| is_there(after * each - 1))
+            .find(|full| !matches!(full, Ok(false)))
+            .unwrap_or(Ok(false))
     }
 }
 
@@ -133,7 +136,8 @@ mod tests {
     #[test]
     fn rows_are_full_where_a_request_may_have_found_none() {
         let (row, none) = ([1, 10, 12], [0; 3]);
-        let full = |rows: &[[i64; 3]], connections, server| stamped(rows, connections, server).is_full().expect("it reads");
+        let full =
+            |rows: &[[i64; 3]], connections, server| stamped(rows, connections, server).is_full().expect("it reads");
         assert!(!full(&[row, row, row, none], 2, FLASK));
         assert!(full(&[row, row, row, row], 2, FLASK));
         assert!(!full(&[row, none, none, none], 2, FORKING));

@@ -96,7 +96,8 @@ impl Going {
         let stream = record::stream(manifest, &record, agent(topology.client), Part::Samples);
         let epoch_ns = record::epoch_of(manifest, &plan.hosts[topology.client].name);
         let stamps = record::stream(manifest, &record, agent(topology.server), Part::Stamps);
-        let stamped = Stamped::create(&record, folder, stamps, record::epoch_of(manifest, &plan.hosts[topology.server].name))?;
+        let stamped =
+            Stamped::create(&record, folder, stamps, record::epoch_of(manifest, &plan.hosts[topology.server].name))?;
         let incoming = Incoming::create(&folder.join(&record.samples), record::key(&record), stream.clone(), epoch_ns)?;
         let name = plan.cell_name(cell).to_string();
         let span = tracing::info_span!(target: "rpycbench", "cell", cell = %name);

@@ -138,7 +138,11 @@ mod tests {
     fn stamps(rows: i64) -> Stamps {
         let mut stamps = Stamps::default();
         for row in 0..rows {
-            stamps.push(40_000 + (row % 7) as u16, EPOCH_NS + row * 10, (row % 3 != 2).then_some(EPOCH_NS + row * 10 + 4));
+            stamps.push(
+                40_000 + (row % 7) as u16,
+                EPOCH_NS + row * 10,
+                (row % 3 != 2).then_some(EPOCH_NS + row * 10 + 4),
+            );
         }
         stamps
     }

@@ -106,10 +106,8 @@ impl Table {
     pub(super) fn create(path: &Path, key: CellKey, schema: &str, growing: &[&str]) -> Result<Self, TableError> {
         let path = path.to_path_buf();
         let part = Part { path: with_suffix(&path, ".part") };
-        let block = i32::try_from(key.block).map_err(|_| TableError::Batch {
-            path: path.clone(),
-            what: format!("block {} is too large", key.block),
-        })?;
+        let block = i32::try_from(key.block)
+            .map_err(|_| TableError::Batch { path: path.clone(), what: format!("block {} is too large", key.block) })?;
         let file = File::create(&part.path).map_err(|source| TableError::Io {
             action: "create",
             path: part.path.clone(),

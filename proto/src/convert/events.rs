@@ -131,9 +131,7 @@ impl TryFrom<pb::Event> for Event {
                     largest: progress.largest_ns,
                 },
             },
-            Kind::Segment(pb::Segment { cell, sealed, part: of }) => {
-                Self::Segment { cell, part: part(of)?, sealed }
-            }
+            Kind::Segment(pb::Segment { cell, sealed, part: of }) => Self::Segment { cell, part: part(of)?, sealed },
             Kind::HandedOver(pb::HandedOver { cell, trouble }) => Self::HandedOver { cell, trouble },
             Kind::Kept(pb::Kept { streams }) => {
                 Self::Kept { streams: streams.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()? }

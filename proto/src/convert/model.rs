@@ -2,7 +2,9 @@
 
 use std::num::NonZeroU16;
 
-use rpycbench_measure::{Call, ClientModel, FlaskMode, Placement, RpycMode, Server, ServerKind, Stack, Stamping, Workload};
+use rpycbench_measure::{
+    Call, ClientModel, FlaskMode, Placement, RpycMode, Server, ServerKind, Stack, Stamping, Workload,
+};
 
 use super::{InvalidMessage, missing, port, unknown};
 use crate::pb;

@@ -1,7 +1,7 @@
 //! Streams of samples and stamps: their names, rows as delta-coded columns, and what they begin and end with.
 
-use rpycbench_measure::{ClientPairing, Samples, Stamps};
 use rpycbench_measure::columns::{delta_decode, delta_encode};
+use rpycbench_measure::{ClientPairing, Samples, Stamps};
 
 use super::{InvalidMessage, missing, port, unknown};
 use crate::message::{Begin, Driven, End, Kept, Part, Stamped, Stream};

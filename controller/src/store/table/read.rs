@@ -103,14 +103,20 @@ pub(in crate::store) fn boolean(group: &dyn RowGroupReader, place: usize, into: 
     }
 }
 
-pub(in crate::store) fn int64(group: &dyn RowGroupReader, place: usize) -> Result<ColumnReaderImpl<Int64Type>, Problem> {
+pub(in crate::store) fn int64(
+    group: &dyn RowGroupReader,
+    place: usize,
+) -> Result<ColumnReaderImpl<Int64Type>, Problem> {
     match group.get_column_reader(place)? {
         ColumnReader::Int64ColumnReader(reader) => Ok(reader),
         _ => Err(other_than(group, place, "int64")),
     }
 }
 
-pub(in crate::store) fn int32(group: &dyn RowGroupReader, place: usize) -> Result<ColumnReaderImpl<Int32Type>, Problem> {
+pub(in crate::store) fn int32(
+    group: &dyn RowGroupReader,
+    place: usize,
+) -> Result<ColumnReaderImpl<Int32Type>, Problem> {
     match group.get_column_reader(place)? {
         ColumnReader::Int32ColumnReader(reader) => Ok(reader),
         _ => Err(other_than(group, place, "int32")),

@@ -32,6 +32,7 @@ pub mod renewal;
 pub mod run;
 pub mod serve;
 pub mod service;
+mod shared_rows;
 pub mod spool;
 
 pub use cli::main;

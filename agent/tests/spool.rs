@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use rpycbench_agent::spool::{KEPT_FOR, Spool, SpoolError, sweep};
-use rpycbench_measure::Samples;
-use rpycbench_proto::message::{Begin, CellName, Driven, Kept, Stream};
+use rpycbench_measure::{Samples, Stamps};
+use rpycbench_proto::message::{Begin, CellName, Driven, Kept, Part, Stamped, Stream};
 use tempfile::TempDir;
 
 fn stream(agent: &str, workload: &str) -> Stream {
     let cell = CellName { topology: "lan".into(), server: "rpyc".into(), workload: workload.into(), block: 1 };
-    Stream { run_id: "run-1".into(), agent: agent.into(), cell, attempt: 1 }
+    Stream { run_id: "run-1".into(), agent: agent.into(), cell, attempt: 1, part: Part::Samples }
 }
 
 fn begin(stream: &Stream) -> Begin {
@@ -101,8 +101,34 @@ async fn an_attempt_is_kept_once() {
     let stream = stream("hurin", "calls");
     keep(&spool, &stream, None).await;
     let refusal = spool.begin(begin(&stream)).expect_err("it is kept").to_string();
-    assert!(refusal.starts_with("attempt 1 at lan/rpyc/calls/b1 is already kept in "), "{refusal}");
+    assert!(refusal.starts_with("samples of attempt 1 at lan/rpyc/calls/b1 are already kept in "), "{refusal}");
     spool.begin(begin(&Stream { attempt: 2, ..stream })).expect("another attempt is another stream");
+}
+
+#[tokio::test]
+async fn samples_and_stamps_of_one_attempt_are_two_streams() {
+    let folder = TempDir::new().expect("a folder");
+    let spool = Spool::of_host(folder.path());
+    let samples = stream("hurin", "calls");
+    let stamps = Stream { part: Part::Stamps, ..samples.clone() };
+    let of_samples = keep(&spool, &samples, Some(Driven::default())).await;
+    let (mut spooling, first) = spool.begin(begin(&stamps)).expect("another stream");
+    let mut rows = Stamps::default();
+    rows.push(40_000, 10, Some(12));
+    rows.push(40_000, 20, None);
+    let second = spooling.stamps(rows).expect("there is room");
+    let last = spooling.end_stamps(Some(Stamped { full: false })).await.expect("it is flushed");
+
+    let read = |stream| -> Vec<Vec<u8>> {
+        spool.read(stream).expect("it is kept").map(|it| it.expect("it is whole").1).collect()
+    };
+    assert_eq!((read(&stamps), read(&samples)), (vec![first, second, last], of_samples));
+    let mut kept = spool.kept("run-1", "hurin").expect("it can be listed");
+    kept.sort_by_key(|kept| kept.stream.part);
+    let whole = |stream: &Stream, samples| Kept { stream: stream.clone(), samples, whole: true };
+    assert_eq!(kept, [whole(&samples, 7), whole(&stamps, 2)]);
+    spool.forget(&samples).expect("it can be removed");
+    assert_eq!(spool.kept("run-1", "hurin").expect("it can be listed"), [whole(&stamps, 2)]);
 }
 
 #[tokio::test]
@@ -120,7 +146,7 @@ fn samples_that_do_not_fit_are_refused_with_how_much_is_free() {
     let spool = Spool::of_host(&folder.path().join("not/there/yet"));
     spool.room_for(1).expect("one byte is free");
     let refusal = spool.room_for(u64::MAX).expect_err("no disk is as large").to_string();
-    assert!(refusal.contains("KiB of samples do not fit") && refusal.contains("are free in /"), "{refusal}");
+    assert!(refusal.contains("KiB of samples and stamps do not fit") && refusal.contains("are free in /"), "{refusal}");
 }
 
 #[tokio::test]

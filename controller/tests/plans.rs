@@ -75,3 +75,18 @@ fn the_hosts_plan_has_every_host_alone_and_every_pair_both_ways() {
         assert!(same_driver && alone.is_none() == (topology.client == topology.server), "{topology:?}");
     }
 }
+
+#[test]
+fn servers_stamp_unless_a_plan_says_otherwise() {
+    let text = std::fs::read_to_string(plans().join("localhost.toml")).expect("a plan");
+    let stamps = |line: &str| {
+        let text = text.replacen("[study]\n", &format!("[study]\n{line}\n"), 1);
+        Plan::parse(Path::new("plan.toml"), &text).map(|plan| plan.stamps)
+    };
+    assert_eq!(["", "stamps = \"on\"", "stamps = \"off\""].map(stamps), [Ok(true), Ok(true), Ok(false)]);
+    let refusal = stamps("stamps = true").expect_err("neither on nor off").to_string();
+    assert!(
+        refusal.starts_with("plan.toml:") && refusal.contains("stamps") | refusal.contains("expected"),
+        "{refusal}"
+    );
+}

@@ -10,8 +10,8 @@ use std::path::Path;
 
 use rpycbench_controller::results::{self, Results};
 use rpycbench_controller::store::manifest::{CellStatus, Manifest};
-use rpycbench_controller::store::samples;
-use rpycbench_controller::{report, store::samples::SamplesError};
+use rpycbench_controller::store::{samples, table};
+use rpycbench_controller::{report, store::table::TableError};
 use run_folder::{lifelike, manifest, save, study, three_hosts, write};
 use tempfile::TempDir;
 
@@ -159,7 +159,7 @@ fn parquet_that_holds_no_samples_is_refused() {
     let file = fs::File::create(&path).unwrap();
     parquet::file::writer::SerializedFileWriter::new(file, schema, Default::default()).unwrap().close().unwrap();
     let error = samples::read(&path).unwrap_err();
-    assert!(matches!(error, SamplesError::Foreign { .. }), "{error}");
+    assert!(matches!(error, TableError::Foreign { .. }), "{error}");
     assert!(error.to_string().contains("no column ok"), "{error}");
 }
 
@@ -167,7 +167,7 @@ fn parquet_that_holds_no_samples_is_refused() {
 fn a_parquet_file_has_its_name_only_when_it_is_whole() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("a.parquet");
-    let key = samples::CellKey {
+    let key = table::CellKey {
         topology: "t".to_owned(),
         server: "s".to_owned(),
         workload: "w".to_owned(),

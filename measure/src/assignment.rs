@@ -130,6 +130,76 @@ impl Workload {
     }
 }
 
+/// How many requests a server can stamp: `each` for each of `connections` connections. Threaded servers count them all
+/// together; of a forking one each connection has its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamping {
+    /// In the order in which they are made.
+    pub connections: u32,
+    /// Requests of one connection.
+    pub each: u32,
+}
+
+/// Requests of an RPyC connection before its first call and after its last: root, its attributes, method, deletions, goodbye.
+const AROUND_CALLS: u64 = 9;
+/// All requests of an RPyC connection that makes no call, and one more.
+const WITHOUT_CALLS: u64 = 5;
+/// Connections that are not the workload's: the agent's readiness probe, the driver's dry runs, and one that nobody knows of.
+const OTHERS_FORKING: u64 = 4;
+/// Requests of theirs, where they share rows with all others.
+const OTHERS_SHARED: u64 = 64;
+
+impl Stamping {
+    /// Bytes of a row.
+    pub const ROW_BYTES: u64 = 24;
+    /// More is not what a server can be asked for.
+    pub const MOST: u32 = i32::MAX as u32;
+
+    /// What a server needs to stamp every request of a workload.
+    pub fn of(server: ServerKind, workload: &Workload) -> Self {
+        let (connections, each) = match *workload {
+            Workload::Connect { count, warmup } => (u64::from(count) + u64::from(warmup), WITHOUT_CALLS),
+            Workload::Closed { clients, requests, warmup, call, .. } => {
+                let of_a_call = match call {
+                    // The attribute, the call, and the deletion of the method.
+                    Call::Attribute => 3,
+                    Call::Bound => 1,
+                };
+                (u64::from(clients), of_a_call * (u64::from(requests) + u64::from(warmup)) + AROUND_CALLS)
+            }
+        };
+        match (server, *workload) {
+            (ServerKind::Rpyc(RpycMode::Forking), _) => Self::at_most(connections + OTHERS_FORKING, each),
+            (ServerKind::Rpyc(RpycMode::Threaded), _) => Self::shared(connections.saturating_mul(each)),
+            // Nothing is asked on a connection that is only opened.
+            (ServerKind::Flask(_), Workload::Connect { .. }) => Self::shared(0),
+            (ServerKind::Flask(_), Workload::Closed { clients, requests, warmup, .. }) => {
+                Self::shared(u64::from(clients).saturating_mul(u64::from(requests) + u64::from(warmup)))
+            }
+        }
+    }
+
+    /// So many rows for all connections of the workload together.
+    fn shared(rows: u64) -> Self {
+        Self::at_most(1, rows.saturating_add(OTHERS_SHARED))
+    }
+
+    fn at_most(connections: u64, each: u64) -> Self {
+        let most = |count: u64| u32::try_from(count).unwrap_or(Self::MOST).min(Self::MOST);
+        Self { connections: most(connections), each: most(each) }
+    }
+
+    /// How many rows that are.
+    pub fn rows(&self) -> u64 {
+        u64::from(self.connections) * u64::from(self.each)
+    }
+
+    /// How many bytes that are.
+    pub fn bytes(&self) -> u64 {
+        self.rows().saturating_mul(Self::ROW_BYTES)
+    }
+}
+
 /// Which CPUs the server and the driver of a cell get where both may be on one host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
@@ -149,5 +219,48 @@ impl Placement {
             Self::Same => "same",
             Self::Free => "free",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_has_a_row_for_each_request_of_its_workload() {
+        let closed = |call| {
+            let (clients, requests, warmup, client_model) = (3, 100, 10, ClientModel::Threads);
+            Workload::Closed { clients, requests, warmup, client_model, call }
+        };
+        let of = |kind, workload: Workload| {
+            let Stamping { connections, each } = Stamping::of(kind, &workload);
+            (connections, each)
+        };
+        let (threaded, forking) = (ServerKind::Rpyc(RpycMode::Threaded), ServerKind::Rpyc(RpycMode::Forking));
+        let flask = ServerKind::Flask(FlaskMode::Threaded);
+        let connect = Workload::Connect { count: 100, warmup: 5 };
+        assert_eq!(of(forking, closed(Call::Attribute)), (7, 339));
+        assert_eq!(of(forking, closed(Call::Bound)), (7, 119));
+        assert_eq!(of(forking, connect), (109, 5));
+        assert_eq!(of(threaded, closed(Call::Attribute)), (1, 3 * 339 + 64));
+        assert_eq!(of(threaded, connect), (1, 105 * 5 + 64));
+        assert_eq!(of(flask, closed(Call::Attribute)), (1, 330 + 64));
+        assert_eq!(of(flask, connect), (1, 64));
+    }
+
+    #[test]
+    fn a_load_of_any_size_is_a_number() {
+        let huge = Stamping::of(
+            ServerKind::Rpyc(RpycMode::Forking),
+            &Workload::Closed {
+                clients: u32::MAX,
+                requests: u32::MAX,
+                warmup: u32::MAX,
+                client_model: ClientModel::Threads,
+                call: Call::Attribute,
+            },
+        );
+        assert_eq!(huge, Stamping { connections: Stamping::MOST, each: Stamping::MOST });
+        assert_eq!(huge.bytes(), u64::MAX);
     }
 }

@@ -10,10 +10,16 @@ pub mod clock;
 pub mod columns;
 pub mod confinement;
 pub mod histogram;
+pub mod pairing;
 pub mod sample;
+pub mod stamps;
 pub mod statistics;
 
-pub use assignment::{Call, ClientModel, FlaskMode, Placement, RpycMode, Server, ServerKind, Stack, Workload};
+pub use assignment::{
+    Call, ClientModel, FlaskMode, Placement, RpycMode, Server, ServerKind, Stack, Stamping, Workload,
+};
 pub use confinement::Confinement;
 pub use histogram::RunningHistogram;
+pub use pairing::ClientPairing;
 pub use sample::Samples;
+pub use stamps::Stamps;

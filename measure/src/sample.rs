@@ -26,6 +26,8 @@ pub struct Samples {
     pub tcp_ns: Vec<Option<i64>>,
     /// Time in the protocol's own handshake; `connect` of protocols that have one.
     pub handshake_ns: Vec<Option<i64>>,
+    /// The local port of the connection that the sample opened, where stamps are asked for.
+    pub client_port: Vec<Option<u16>>,
 }
 
 impl Samples {
@@ -63,7 +65,7 @@ impl Samples {
             self.bytes_out.len(),
             self.bytes_in.len(),
         ];
-        let optional = [self.tcp_ns.len(), self.handshake_ns.len()];
+        let optional = [self.tcp_ns.len(), self.handshake_ns.len(), self.client_port.len()];
         whole.iter().all(|&length| length == rows)
             && optional.iter().all(|&length| length == 0 || length == rows)
             && self.error.iter().all(|&error| error as usize <= self.errors.len())

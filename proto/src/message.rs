@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use rpycbench_measure::{Confinement, Placement, Server, Stack, Workload, histogram::HistogramParts};
+use rpycbench_measure::histogram::HistogramParts;
+use rpycbench_measure::{ClientPairing, Confinement, Placement, Server, Stack, Stamping, Workload};
 
 /// A cell within its run: one topology × server × workload × driver × block.
 pub type CellId = u32;
@@ -95,8 +96,12 @@ pub enum Command {
         address: IpAddr,
         /// Which CPUs it may use.
         placement: Placement,
-        /// For spans and metrics.
+        /// What its stamps are known by.
         name: CellName,
+        /// From 1.
+        attempt: u32,
+        /// `None`: it is not to stamp.
+        stamping: Option<Stamping>,
     },
     /// Starts a driver process up to the point where only the target is missing.
     Arm {
@@ -112,6 +117,8 @@ pub enum Command {
         name: CellName,
         /// From 1.
         attempt: u32,
+        /// Whether the driver notes which of the server's stamps belong to which sample.
+        stamped: bool,
     },
     /// Asks whether a cell's server may be driven at.
     Agree {
@@ -255,10 +262,12 @@ pub enum Event {
         /// Durations of the ok samples since the last progress.
         histogram: HistogramParts,
     },
-    /// Part of a stream of samples.
+    /// A piece of a stream.
     Segment {
         /// The cell.
         cell: CellId,
+        /// Of which of its streams.
+        part: Part,
         /// To be opened by [`crate::segment::Chain`].
         sealed: Vec<u8>,
     },
@@ -383,23 +392,45 @@ pub struct Pinned {
     pub note: String,
 }
 
-/// The samples of one attempt at a cell.
+/// What of an attempt at a cell a stream holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// What a driver has taken.
+    #[default]
+    Samples,
+    /// What a server has stamped.
+    Stamps,
+}
+
+impl Part {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Samples => "samples",
+            Self::Stamps => "stamps",
+        }
+    }
+}
+
+/// The samples of one attempt at a cell, or the stamps of its server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stream {
     /// The run.
     pub run_id: String,
-    /// The agent that drove, by the name in its certificate.
+    /// The agent that drove, or served, by the name in its certificate.
     pub agent: String,
     /// The cell.
     pub cell: CellName,
     /// From 1.
     pub attempt: u32,
+    /// Which of the two.
+    pub part: Part,
 }
 
 /// What a stream begins with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Begin {
-    /// Whose samples follow.
+    /// Whose samples or stamps follow.
     pub stream: Stream,
     /// The driver's CPUs.
     pub cpus: Vec<u32>,
@@ -412,8 +443,17 @@ pub struct End {
     pub samples: u64,
     /// Those of them that failed.
     pub failed: u64,
-    /// Absent where the driver did not reach its end.
+    /// Absent where the driver did not reach its end, and for stamps.
     pub driven: Option<Driven>,
+    /// Absent where the server did not end as it was told, and for samples.
+    pub stamped: Option<Stamped>,
+}
+
+impl End {
+    /// Whether what it ends is all there was to be.
+    pub fn is_whole(&self) -> bool {
+        self.driven.is_some() || self.stamped.is_some()
+    }
 }
 
 /// What a driver tells that reached its end.
@@ -425,6 +465,15 @@ pub struct Driven {
     pub round_trips_per_call: f64,
     /// Connections opened during the measured part.
     pub connections_opened: u64,
+    /// Which of the server's stamps belong to whom, by client; none where the server did not stamp.
+    pub clients: Vec<ClientPairing>,
+}
+
+/// What is told of a server that was stamped to its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamped {
+    /// Every row it could be asked for is taken: there may have been requests without one.
+    pub full: bool,
 }
 
 /// A stream that an agent has not been told to let go of.
@@ -434,7 +483,7 @@ pub struct Kept {
     pub stream: Stream,
     /// Rows that can be read.
     pub samples: u64,
-    /// Whether it has its end, and its driver had too.
+    /// Whether it has its end, and its driver or server had too.
     pub whole: bool,
 }
 

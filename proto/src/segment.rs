@@ -1,22 +1,23 @@
-//! Samples between a driver and the file they end up in: sealed segments, each chained to the one before.
+//! Samples between a driver and the file they end up in, and stamps between a server and theirs: sealed segments, each chained
+//! to the one before.
 //!
 //! ```text
 //! segment ::= body length (u32) | kind (u8) | number (u64) | body | hash (32 bytes)      integers little-endian
 //! hash    ::= SHA-256(hash of the segment before | everything above)                     32 zeros before the first
-//! stream  ::= Begin Rows* End                                                            numbers 0, 1, 2 …
+//! stream  ::= Begin (Rows* | StampRows*) End                                             numbers 0, 1, 2 …
 //! ```
 //!
-//! A stream is the samples of one attempt at a cell. As its name is in the first segment, the hash of every later one depends
+//! A stream is the samples of one attempt at a cell, or the stamps of its server. As its name is in the first segment, the hash of every later one depends
 //! on it: no segment fits into another stream, another place, or twice. The same bytes lie in the agent's spool, travel, and
 //! are opened by the controller, which thereby checks what either disk or the way may have done to them. That is no
 //! protection from who can write the spool: it has no key.
 
 use prost::Message;
-use rpycbench_measure::Samples;
+use rpycbench_measure::{Samples, Stamps};
 use sha2::{Digest, Sha256};
 
 use crate::convert::InvalidMessage;
-use crate::message::{Begin, Driven, End};
+use crate::message::{Begin, Driven, End, Part, Stamped};
 use crate::pb;
 
 /// Before the body, and enough to tell how long a segment is.
@@ -28,10 +29,12 @@ const MAX_BODY_BYTES: usize = 3 * 1024 * 1024;
 /// What a segment holds.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Segment {
-    /// Whose samples follow.
+    /// Whose samples or stamps follow.
     Begin(Begin),
-    /// Some of them.
+    /// Some of the samples.
     Rows(Samples),
+    /// Some of the stamps.
+    Stamps(Stamps),
     /// How many they were.
     End(End),
 }
@@ -85,6 +88,7 @@ pub struct Chain {
     /// Segments so far.
     count: u64,
     hash: [u8; HASH_BYTES],
+    part: Part,
     samples: u64,
     failed: u64,
     ended: bool,
@@ -93,19 +97,35 @@ pub struct Chain {
 impl Chain {
     /// Begins a stream.
     pub fn begin(&mut self, begin: Begin) -> Vec<u8> {
+        self.part = begin.stream.part;
         self.seal(Kind::Begin, &pb::Begin::from(begin).encode_to_vec())
     }
 
-    /// Goes on with rows.
+    /// Goes on with samples.
     pub fn rows(&mut self, samples: Samples) -> Vec<u8> {
         self.count(&samples);
         self.seal(Kind::Rows, &pb::Rows::from(samples).encode_to_vec())
     }
 
-    /// Ends a stream with the number of its rows. `driven` is absent where the driver did not reach its end.
+    /// Goes on with stamps.
+    pub fn stamps(&mut self, stamps: Stamps) -> Vec<u8> {
+        self.samples += stamps.len() as u64;
+        self.seal(Kind::Stamps, &pb::StampRows::from(stamps).encode_to_vec())
+    }
+
+    /// Ends a stream of samples with their number. `driven` is absent where the driver did not reach its end.
     pub fn end(&mut self, driven: Option<Driven>) -> Vec<u8> {
+        self.seal_end(driven, None)
+    }
+
+    /// Ends a stream of stamps with their number. `stamped` is absent where the server did not end as it was told.
+    pub fn end_stamps(&mut self, stamped: Option<Stamped>) -> Vec<u8> {
+        self.seal_end(None, stamped)
+    }
+
+    fn seal_end(&mut self, driven: Option<Driven>, stamped: Option<Stamped>) -> Vec<u8> {
         self.ended = true;
-        let end = End { samples: self.samples, failed: self.failed, driven };
+        let end = End { samples: self.samples, failed: self.failed, driven, stamped };
         self.seal(Kind::End, &pb::End::from(end).encode_to_vec())
     }
 
@@ -145,8 +165,11 @@ impl Chain {
             return Err(SegmentError::Hash { number });
         }
         let segment = self.make_sense(kind, body)?;
-        if let Segment::Rows(samples) = &segment {
-            self.count(samples);
+        match &segment {
+            Segment::Begin(begin) => self.part = begin.stream.part,
+            Segment::Rows(samples) => self.count(samples),
+            Segment::Stamps(stamps) => self.samples += stamps.len() as u64,
+            Segment::End(_) => {}
         }
         self.ended = matches!(segment, Segment::End(_));
         (self.count, self.hash) = (due + 1, *hash);
@@ -161,17 +184,28 @@ impl Chain {
         if self.ended {
             return Err(senseless("comes after the end".to_owned()));
         }
-        match (kind, number) {
-            (Kind::BEGIN, 0) => {
+        match (kind, number, self.part) {
+            (Kind::BEGIN, 0, _) => {
                 let begin = pb::Begin::decode(body).map_err(undecodable)?;
                 Ok(Segment::Begin(begin.try_into().map_err(invalid)?))
             }
-            (Kind::ROWS, 1..) => {
+            (Kind::ROWS, 1.., Part::Samples) => {
                 let rows = pb::Rows::decode(body).map_err(undecodable)?;
                 Ok(Segment::Rows(rows.try_into().map_err(invalid)?))
             }
-            (Kind::END, 1..) => {
-                let end = End::from(pb::End::decode(body).map_err(undecodable)?);
+            (Kind::STAMPS, 1.., Part::Stamps) => {
+                let rows = pb::StampRows::decode(body).map_err(undecodable)?;
+                Ok(Segment::Stamps(rows.try_into().map_err(invalid)?))
+            }
+            (Kind::END, 1.., part) => {
+                let end = End::try_from(pb::End::decode(body).map_err(undecodable)?).map_err(invalid)?;
+                let foreign = match part {
+                    Part::Samples => end.stamped.is_some(),
+                    Part::Stamps => end.driven.is_some(),
+                };
+                if foreign {
+                    return Err(senseless(format!("is not the end of {}", part.name())));
+                }
                 let counted = (self.samples, self.failed);
                 if (end.samples, end.failed) != counted {
                     let (samples, failed) = counted;
@@ -211,12 +245,14 @@ enum Kind {
     Begin = Self::BEGIN,
     Rows = Self::ROWS,
     End = Self::END,
+    Stamps = Self::STAMPS,
 }
 
 impl Kind {
     const BEGIN: u8 = 1;
     const ROWS: u8 = 2;
     const END: u8 = 3;
+    const STAMPS: u8 = 4;
 }
 
 /// How long the segment is that begins so; `None`: as no segment is.

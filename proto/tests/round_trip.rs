@@ -9,9 +9,11 @@ use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 use rpycbench_measure::histogram::HistogramParts;
-use rpycbench_measure::{Call, ClientModel, FlaskMode, Placement, RpycMode, Server, ServerKind, Stack, Workload};
+use rpycbench_measure::{
+    Call, ClientModel, FlaskMode, Placement, RpycMode, Server, ServerKind, Stack, Stamping, Workload,
+};
 use rpycbench_proto::message::{
-    CellName, Consent, Exit, Failure, Kept, Link, Nonce, Open, Pinned, PythonFacts, Stream,
+    CellName, Consent, Exit, Failure, Kept, Link, Nonce, Open, Part, Pinned, PythonFacts, Stream,
 };
 use rpycbench_proto::{Command, Event, pb};
 
@@ -62,17 +64,26 @@ fn command() -> impl Strategy<Value = Command> {
             }
         ),
         vec(stack(), 0..3).prop_map(|stacks| Command::Prepare { stacks }),
-        (any::<u32>(), server(), any::<IpAddr>(), placement(), name()).prop_map(
-            |(cell, server, address, placement, name)| Command::Serve { cell, server, address, placement, name }
+        (any::<(u32, u32, IpAddr)>(), server(), of(stamping()), placement(), name()).prop_map(
+            |((cell, attempt, address), server, stamping, placement, name)| Command::Serve {
+                cell,
+                server,
+                address,
+                placement,
+                name,
+                attempt,
+                stamping
+            }
         ),
-        (any::<(u32, u32)>(), stack(), workload(), placement(), name()).prop_map(
-            |((cell, attempt), stack, workload, placement, name)| Command::Arm {
+        (any::<(u32, u32, bool)>(), stack(), workload(), placement(), name()).prop_map(
+            |((cell, attempt, stamped), stack, workload, placement, name)| Command::Arm {
                 cell,
                 stack,
                 workload,
                 placement,
                 name,
-                attempt
+                attempt,
+                stamped
             }
         ),
         Just(Command::Collect),
@@ -105,12 +116,16 @@ fn command() -> impl Strategy<Value = Command> {
 }
 
 fn stream() -> impl Strategy<Value = Stream> {
-    ("[a-zA-Z0-9-]{1,64}", any::<(String, u32)>(), name()).prop_map(|(run_id, (agent, attempt), cell)| Stream {
-        run_id,
-        agent,
-        cell,
-        attempt,
-    })
+    ("[a-zA-Z0-9-]{1,64}", any::<(String, u32)>(), name(), part())
+        .prop_map(|(run_id, (agent, attempt), cell, part)| Stream { run_id, agent, cell, attempt, part })
+}
+
+fn part() -> impl Strategy<Value = Part> {
+    prop_oneof![Just(Part::Samples), Just(Part::Stamps)]
+}
+
+fn stamping() -> impl Strategy<Value = Stamping> {
+    (1..=Stamping::MOST, 1..=Stamping::MOST).prop_map(|(connections, each)| Stamping { connections, each })
 }
 
 fn exit() -> impl Strategy<Value = Exit> {
@@ -168,7 +183,7 @@ fn event() -> impl Strategy<Value = Event> {
             Event::Progress { cell, done, failed, histogram: HistogramParts { v2, below, above, largest } }
         }),
         any::<(u32, String)>().prop_map(|(cell, trouble)| Event::HandedOver { cell, trouble }),
-        any::<(u32, Vec<u8>)>().prop_map(|(cell, sealed)| Event::Segment { cell, sealed }),
+        (any::<(u32, Vec<u8>)>(), part()).prop_map(|((cell, sealed), part)| Event::Segment { cell, part, sealed }),
         vec((stream(), any::<(u64, bool)>()), 0..3).prop_map(|streams| Event::Kept {
             streams: streams.into_iter().map(|(stream, (samples, whole))| Kept { stream, samples, whole }).collect()
         }),
@@ -197,10 +212,28 @@ proptest! {
 #[test]
 fn r18_a_kind_of_server_this_version_does_not_know_is_refused_by_name() {
     let server = pb::Server { kind: Some(pb::server::Kind::Rpyc(pb::RpycServer { mode: 99 })), port: 0 };
-    let serve = pb::Serve { cell: 1, server: Some(server), address: "127.0.0.1".to_owned(), placement: 1, name: None };
+    let address = "127.0.0.1".to_owned();
+    let serve = pb::Serve { cell: 1, server: Some(server), address, placement: 1, ..pb::Serve::default() };
     let command = pb::Command { kind: Some(pb::command::Kind::Serve(serve)) };
     let refusal = Command::try_from(command).expect_err("an unknown mode");
     assert_eq!(refusal.to_string(), "invalid message: server.rpyc.mode has the unknown value 99");
+}
+
+#[test]
+fn rows_that_no_server_can_be_asked_for_are_refused() {
+    for (connections, each) in [(0, 1), (1, 0), (1 << 31, 1), (1, u32::MAX)] {
+        let server = Server { kind: ServerKind::Rpyc(RpycMode::Threaded), port: None }.into();
+        let serve = pb::Serve {
+            server: Some(server),
+            address: "127.0.0.1".to_owned(),
+            placement: 1,
+            stamping: Some(pb::Stamping { connections, each }),
+            ..pb::Serve::default()
+        };
+        let command = pb::Command { kind: Some(pb::command::Kind::Serve(serve)) };
+        let refusal = Command::try_from(command).expect_err("too few or too many").to_string();
+        assert!(refusal.starts_with("invalid message: serve.stamping has counts from 1 to 2147483647"), "{refusal}");
+    }
 }
 
 #[test]

@@ -2,22 +2,22 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use rpycbench_measure::Samples;
-use rpycbench_proto::message::{Begin, CellName, Driven, End, Stream};
+use rpycbench_measure::{ClientPairing, Samples, Stamps};
+use rpycbench_proto::message::{Begin, CellName, Driven, End, Part, Stamped, Stream};
 use rpycbench_proto::segment::{Chain, Segment, SegmentError};
 
 fn begin(attempt: u32) -> Begin {
     let cell = CellName { topology: "lan".into(), server: "rpyc".into(), workload: "calls".into(), block: 1 };
-    let stream = Stream { run_id: "run-1".into(), agent: "hurin".into(), cell, attempt };
+    let stream = Stream { run_id: "run-1".into(), agent: "hurin".into(), cell, attempt, part: Part::Samples };
     Begin { stream, cpus: vec![1] }
 }
 
 /// Rows whose times may be anything, also what no clock says.
 fn samples() -> impl Strategy<Value = Samples> {
-    type Row = (u32, u32, i64, i64, u32, i64, i64, Option<i64>, Option<i64>);
+    type Row = (u32, u32, i64, i64, u32, i64, i64, Option<i64>, Option<i64>, Option<u16>);
     (vec(any::<Row>(), 0..60), vec(".{0,10}", 0..4), any::<bool>()).prop_map(|(rows, errors, connects)| {
         let mut samples = Samples { errors, ..Samples::default() };
-        for (client, seq, start, end, error, bytes_out, bytes_in, tcp, handshake) in rows {
+        for (client, seq, start, end, error, bytes_out, bytes_in, tcp, handshake, port) in rows {
             samples.client.push(client);
             samples.seq.push(seq);
             samples.start_ns.push(start);
@@ -25,6 +25,7 @@ fn samples() -> impl Strategy<Value = Samples> {
             samples.error.push(error % (samples.errors.len() as u32 + 1));
             samples.bytes_out.push(bytes_out);
             samples.bytes_in.push(bytes_in);
+            samples.client_port.push(port);
             if connects {
                 samples.tcp_ns.push(tcp);
                 samples.handshake_ns.push(handshake);
@@ -36,17 +37,38 @@ fn samples() -> impl Strategy<Value = Samples> {
                 column.clear();
             }
         }
+        if samples.client_port.iter().all(Option::is_none) {
+            samples.client_port.clear();
+        }
         samples
     })
 }
 
 fn driven() -> impl Strategy<Value = Option<Driven>> {
-    let driven = any::<(u64, f64, u64)>().prop_map(|(expected, round_trips_per_call, connections_opened)| Driven {
-        expected,
-        round_trips_per_call,
-        connections_opened,
+    let client = any::<(Option<u16>, u64, u64, u64, Option<String>)>();
+    let client = client.prop_map(|(port, first, one, other, unpaired)| match unpaired {
+        Some(why) => ClientPairing::Unknown(why),
+        None => ClientPairing::Rows { port, first, each: one.max(other), waited: one.min(other) },
+    });
+    let driven = (any::<(u64, f64, u64)>(), vec(client, 0..4)).prop_map(|(figures, clients)| {
+        let (expected, round_trips_per_call, connections_opened) = figures;
+        Driven { expected, round_trips_per_call, connections_opened, clients }
     });
     proptest::option::of(driven)
+}
+
+/// Stamps at any time, also what no clock says.
+fn stamps() -> impl Strategy<Value = Stamps> {
+    vec(any::<(u16, i64, Option<i64>)>(), 0..60).prop_map(|rows| {
+        let mut stamps = Stamps::default();
+        rows.into_iter().for_each(|(port, received, answered)| stamps.push(port, received, answered));
+        stamps
+    })
+}
+
+fn begin_stamps() -> Begin {
+    let Begin { stream, .. } = begin(1);
+    Begin { stream: Stream { part: Part::Stamps, ..stream }, cpus: Vec::new() }
 }
 
 /// A stream's segments, sealed.
@@ -90,7 +112,48 @@ fn open(mut bytes: &[u8]) -> (u64, Option<SegmentError>) {
     (opened, None)
 }
 
+#[test]
+fn samples_have_no_place_among_stamps_nor_stamps_among_samples() {
+    let senseless = |begin, second: &dyn Fn(&mut Chain) -> Vec<u8>| {
+        let mut chain = Chain::default();
+        let bytes = [chain.begin(begin), second(&mut chain)].concat();
+        match open(&bytes) {
+            (1, Some(SegmentError::Senseless { number: 1, what })) => what,
+            other => panic!("{other:?}"),
+        }
+    };
+    let samples = |chain: &mut Chain| chain.rows(Samples::default());
+    let stamps = |chain: &mut Chain| chain.stamps(Stamps::default());
+    assert!(senseless(begin_stamps(), &samples).contains("has no place there"));
+    assert!(senseless(begin(1), &stamps).contains("has no place there"));
+    let driven = |chain: &mut Chain| chain.end(Some(Driven::default()));
+    let stamped = |chain: &mut Chain| chain.end_stamps(Some(Stamped::default()));
+    assert_eq!(senseless(begin_stamps(), &driven), "is not the end of stamps");
+    assert_eq!(senseless(begin(1), &stamped), "is not the end of samples");
+}
+
 proptest! {
+    #[test]
+    fn a_stream_of_stamps_is_opened_as_it_was_sealed(batches in vec(stamps(), 0..5), full: Option<bool>) {
+        let stamped = full.map(|full| Stamped { full });
+        let mut sealing = Chain::default();
+        let mut bytes = sealing.begin(begin_stamps());
+        batches.iter().for_each(|batch| bytes.extend(sealing.stamps(batch.clone())));
+        bytes.extend(sealing.end_stamps(stamped));
+        let (mut chain, mut rest, mut opened) = (Chain::default(), bytes.as_slice(), Vec::new());
+        while !rest.is_empty() {
+            let (segment, length) = chain.open(rest).map_err(|error| TestCaseError::fail(error.to_string()))?;
+            opened.push(segment);
+            rest = &rest[length..];
+        }
+        let rows: usize = batches.iter().map(Stamps::len).sum();
+        let mut expected = vec![Segment::Begin(begin_stamps())];
+        expected.extend(batches.into_iter().map(Segment::Stamps));
+        expected.push(Segment::End(End { samples: rows as u64, failed: 0, driven: None, stamped }));
+        prop_assert_eq!(opened, expected);
+        prop_assert!(chain.has_ended());
+    }
+
     #[test]
     fn a_stream_is_opened_as_it_was_sealed(batches in vec(samples(), 0..5), driven in driven()) {
         let bytes = sealed(&batches, driven.as_ref()).concat();
@@ -102,7 +165,7 @@ proptest! {
         }
         let rows: usize = batches.iter().map(Samples::len).sum();
         let failed: usize = batches.iter().map(Samples::failed).sum();
-        let end = End { samples: rows as u64, failed: failed as u64, driven };
+        let end = End { samples: rows as u64, failed: failed as u64, driven, stamped: None };
         let mut expected = vec![Segment::Begin(begin(1))];
         expected.extend(batches.into_iter().map(Segment::Rows));
         expected.push(Segment::End(end));

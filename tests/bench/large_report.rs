@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use rpycbench_controller::store::manifest::Manifest;
-use rpycbench_controller::store::samples::{CellKey, SamplesWriter};
+use rpycbench_controller::store::samples::SamplesWriter;
+use rpycbench_controller::store::table::CellKey;
 use rpycbench_measure::Samples;
 use rpycbench_tests::Sandbox;
 use serde_json::{Value, json};

@@ -56,6 +56,12 @@ fn a_mistake_in_toml_is_shown_where_it_is() {
 }
 
 #[test]
+fn stamps_are_on_or_off() {
+    let plan = plan(&["rpyc-threaded"], CONNECT).replace("blocks = 1", "blocks = 1\nstamps = \"sometimes\"");
+    refuses(&plan, "\"sometimes\"", &["unknown variant `sometimes`", "`on`", "`off`"]);
+}
+
+#[test]
 fn an_unknown_key_is_named_with_those_that_are_allowed() {
     let plan = plan(&["rpyc-threaded"], &CONNECT.replace("count", "cuont"));
     refuses(&plan, "cuont", &["unknown field `cuont`", "`count`", "`clients`"]);

@@ -80,7 +80,7 @@ impl Thief {
     async fn arm(&mut self, cell: u32) -> Nonce {
         let workload = Workload::Connect { count: 1, warmup: 0 };
         let (stack, placement, name) = (Stack::Rpyc, Placement::Free, CellName::default());
-        self.say(Command::Arm { cell, stack, workload, placement, name, attempt: 1 });
+        self.say(Command::Arm { cell, stack, workload, placement, name, attempt: 1, stamped: false });
         match self.hear().await {
             Event::Armed { nonce, .. } => nonce,
             other => panic!("{other:?}"),

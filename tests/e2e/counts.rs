@@ -71,6 +71,15 @@ fn a_driver_that_ends_early_fails_its_cell() {
 }
 
 #[test]
+fn stamps_that_were_asked_for_and_do_not_come_whole_fail_their_cell() {
+    let lacks = "what the server has stamped is not whole: ";
+    fails_its_cell("no-stamps", &format!("{lacks}only 0 of them have come, and no end"));
+    fails_its_cell("stamps-cut", &format!("{lacks}only 1 of them have come, and no end"));
+    fails_its_cell("server-that-fell", &format!("{lacks}the server did not end as it was told"));
+    fails_its_cell("stamps-of-another", "the samples are those of attempt 1 at localhost/rpyc-threaded/latency/b1");
+}
+
+#[test]
 fn r18_an_agent_of_another_protocol_is_not_used() {
     let (_, outcome) = with_a_lie("protocol");
     assert_eq!(outcome.code, Some(5), "{outcome:?}");

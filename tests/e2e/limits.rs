@@ -163,6 +163,32 @@ fn s7_load_that_is_faster_than_allowed_is_ended() {
     assert!(outcome.stderr.contains("denied by max_rate = \"10/h\" in "), "{outcome:?}");
 }
 
+#[test]
+fn stamps_take_their_room_beside_samples_and_what_does_not_fit_is_not_started() {
+    // Samples of 56 bytes; three stamps of 24 bytes for each.
+    let limited = Limited::to("max_spool = \"1MiB\"\n");
+    let of = |requests: u32| format!("kind = \"closed\"\nwarmup = 0\nrequests = {requests}");
+    let outcome = limited.run("rpyc-threaded", &of(7_000));
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let rule = format!("denied by max_spool = \"1MiB\" in {}: the cell may take ", limited.file.display());
+
+    // Each has room, both have not.
+    let outcome = limited.run("rpyc-threaded", &of(10_000));
+    assert_eq!(outcome.code, Some(4), "{outcome:?}");
+    let cell = limited.cell();
+    assert_eq!(cell["reason"], format!("drive: {rule}1 MiB, and 1 MiB are the run's already"), "{cell}");
+    assert!(cell["driver_exit"].is_null(), "{cell}");
+
+    let outcome = limited.run("rpyc-threaded", &of(16_000));
+    assert_eq!(outcome.code, Some(4), "{outcome:?}");
+    let cell = limited.cell();
+    let wanted =
+        "2 MiB, and 0 MiB are the run's already; a plan with stamps = \"off\" in [study] asks for no room for stamps";
+    assert_eq!(cell["reason"], format!("serve: {rule}{wanted}"), "{cell}");
+    assert!(cell["server_exit"].is_null() && cell["server_startup_ns"].is_null(), "{cell}");
+    assert!(limited.agent.log().contains(&rule), "{}", limited.agent.log());
+}
+
 /// Whether the agent's control groups count that; the other way of counting is not what these tests are about.
 fn counted(limited: &Limited, measure: &str) -> bool {
     let (in_force, detail) = Possible::ask(Who::Own, limited.agent.state()).of(measure);

@@ -31,6 +31,7 @@ mod scarce;
 mod side_by_side;
 mod signals;
 mod ssh;
+mod stamps;
 mod strangers;
 mod tls;
 mod traces;

@@ -7,6 +7,11 @@ use std::process::{Child, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rpycbench_controller::store::manifest::CellRecord;
+use rpycbench_controller::store::{samples, stamps};
+use rpycbench_measure::pairing::pair;
+use rpycbench_proto::message::Part;
+use rpycbench_proto::segment::{Chain, Segment};
 use rpycbench_tests::installed::Installed;
 use rpycbench_tests::patience::eventually;
 use rpycbench_tests::sandbox::plan;
@@ -64,9 +69,23 @@ fn assert_is_whole(sandbox: &Sandbox) -> Value {
     for cell in results["cells"].as_array().expect("cells") {
         assert_eq!(cell["count"], 6000, "{cell}");
     }
-    let files = std::fs::read_dir(sandbox.latest().join("samples")).expect("samples").count();
-    assert_eq!(files, 4, "a reader of the folder finds every sample once");
+    for part in ["samples", "stamps"] {
+        let files = std::fs::read_dir(sandbox.latest().join(part)).expect(part).count();
+        assert_eq!(files, 4, "a reader of the folder finds all {part} once");
+    }
+    let paired: Vec<u64> = cells.iter().map(|cell| paired(sandbox, cell)).collect();
+    assert_eq!(paired, [3000; 4], "every sample has its stamps");
     run
+}
+
+/// How many samples of a cell find when their server had them and had answered them.
+fn paired(sandbox: &Sandbox, cell: &Value) -> u64 {
+    let cell: CellRecord = serde_json::from_value(cell.clone()).expect("a record");
+    let stamps = cell.stamps.expect("it has stamps");
+    let columns = samples::read(&sandbox.latest().join(&cell.samples)).expect("samples");
+    let rows = stamps::read(&sandbox.latest().join(&stamps.file)).expect("stamps");
+    assert_eq!(rows.len() as u64, stamps.stored, "{stamps:?}");
+    pair(&columns.calls(), &rows, &stamps.pairings(), stamps.full).served.iter().flatten().count() as u64
 }
 
 #[test]
@@ -191,8 +210,8 @@ fn r21_samples_that_had_not_reached_a_controller_that_was_killed_are_fetched_fro
     let (sandbox, hurin, path) = with_an_agent(LONG);
     kill_the_controller(&sandbox, &path);
     // The driver comes to its end within the lease.
-    eventually("the agent has ended the run and keeps a stream", || match kept(&hurin).len() {
-        1 if hurin.log().contains("run closed") => Ok(()),
+    eventually("the agent has ended the run and keeps samples and stamps", || match kept(&hurin).len() {
+        2 if hurin.log().contains("run closed") => Ok(()),
         count => Err(format!("{count} streams")),
     });
 
@@ -234,13 +253,14 @@ fn r21_a_run_is_taken_up_again_while_the_agent_still_waits_for_the_controller_th
 fn r14_a_stream_that_was_torn_on_the_agents_disk_is_an_attempt_of_what_can_be_read() {
     let (sandbox, hurin, path) = with_an_agent(&LONG.replace("3000", "20000"));
     kill_the_controller(&sandbox, &path);
-    eventually("the agent keeps a stream", || match kept(&hurin).len() {
-        1 if hurin.log().contains("run closed") => Ok(()),
+    eventually("the agent keeps samples and stamps", || match kept(&hurin).len() {
+        2 if hurin.log().contains("run closed") => Ok(()),
         count => Err(format!("{count} streams")),
     });
-    let stream = kept(&hurin).remove(0);
-    let bytes = std::fs::read(&stream).expect("a stream");
-    std::fs::write(&stream, &bytes[..bytes.len() - 7]).expect("it can be cut");
+    for stream in kept(&hurin) {
+        let bytes = std::fs::read(&stream).expect("a stream");
+        std::fs::write(&stream, &bytes[..bytes.len() - 7]).expect("it can be cut");
+    }
     let outcome = resume(&sandbox);
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     let run = sandbox.json("run.json");
@@ -248,4 +268,47 @@ fn r14_a_stream_that_was_torn_on_the_agents_disk_is_an_attempt_of_what_can_be_re
     assert!(attempt["reason"].as_str().is_some_and(|it| it.contains("is torn")), "{attempt}");
     assert!(attempt["stored"].as_u64() > Some(0), "{attempt}");
     assert!(run["cells"].as_array().expect("cells").iter().all(|cell| cell["stored"] == 20000), "{run}");
+}
+
+/// The kept stream of stamps: its first segment says what it holds.
+fn kept_stamps(agent: &Installed) -> PathBuf {
+    let of_stamps = |path: &PathBuf| match Chain::default().open(&std::fs::read(path).expect("a stream")) {
+        Ok((Segment::Begin(begin), _)) => begin.stream.part == Part::Stamps,
+        other => panic!("{other:?}"),
+    };
+    kept(agent).into_iter().find(of_stamps).expect("stamps are kept")
+}
+
+#[test]
+fn samples_that_an_agent_has_kept_without_their_stamps_are_an_attempt_and_the_cell_runs_again() {
+    let (sandbox, hurin, path) = with_an_agent(LONG);
+    kill_the_controller(&sandbox, &path);
+    eventually("the agent has ended the run and keeps samples and stamps", || match kept(&hurin).len() {
+        2 if hurin.log().contains("run closed") => Ok(()),
+        count => Err(format!("{count} streams")),
+    });
+    std::fs::remove_file(kept_stamps(&hurin)).expect("they were there");
+
+    let outcome = resume(&sandbox);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let run = assert_is_whole(&sandbox);
+    let attempt = &run["attempts"][0];
+    assert_eq!((&attempt["attempt"], &attempt["stored"]), (&1.into(), &3000.into()), "{attempt}");
+    let reason = attempt["reason"].as_str().expect("a reason");
+    assert_eq!(reason, "what the server has stamped is not whole: only 0 of them have come, and no end");
+    assert!(sandbox.latest().join(attempt["samples"].as_str().expect("a path")).is_file(), "{attempt}");
+    let again = run["cells"].as_array().expect("cells").iter().find(|cell| cell["id"] == attempt["id"]);
+    assert_eq!(again.expect("the cell")["attempt"], 2);
+    assert_eq!(kept(&hurin), [] as [PathBuf; 0]);
+}
+
+#[test]
+fn a_complete_cell_whose_stamps_were_lost_since_runs_again() {
+    let sandbox = cut_short(Signal::SIGKILL);
+    let stamps = sandbox.json("run.json")["cells"][0]["stamps"]["file"].as_str().expect("a path").to_owned();
+    std::fs::remove_file(sandbox.latest().join(stamps)).expect("the stamps were there");
+    let outcome = resume(&sandbox);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert!(outcome.stderr.contains("4 cells into"), "{outcome:?}");
+    assert_is_whole(&sandbox);
 }

@@ -8,9 +8,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use rpycbench_certs::Identity;
-use rpycbench_measure::{RunningHistogram, Samples};
+use rpycbench_measure::{RunningHistogram, Samples, Stamps};
 use rpycbench_proto::frame::{CommandFrame, EventFrame, Word};
-use rpycbench_proto::message::{Begin, Consent, Driven, Link, Pinned, PythonFacts, Stream as StreamName};
+use rpycbench_proto::message::{
+    Begin, Consent, Driven, Link, Part, Pinned, PythonFacts, Stamped, Stream as StreamName,
+};
 use rpycbench_proto::pb::agent_server::{Agent, AgentServer};
 use rpycbench_proto::segment::Chain;
 use rpycbench_proto::{Command, Event, PROTOCOL, pb};
@@ -122,7 +124,8 @@ fn answer(lie: &str, stream: &mut StreamName, command: Command) -> Vec<Event> {
         Command::Drive { cell, .. } => {
             let histogram = RunningHistogram::default().parts().expect("a histogram");
             let mut events = vec![Event::Progress { cell, done: 5, failed: 0, histogram }];
-            events.extend(segments(lie, stream).into_iter().map(|sealed| Event::Segment { cell, sealed }));
+            let part = Part::Samples;
+            events.extend(segments(lie, stream).into_iter().map(|sealed| Event::Segment { cell, part, sealed }));
             events
         }
         Command::Listen { address, ports, .. } => {
@@ -130,7 +133,12 @@ fn answer(lie: &str, stream: &mut StreamName, command: Command) -> Vec<Event> {
         }
         Command::Agree { cell, .. } => vec![Event::Agreed { cell, consent: Consent::default() }],
         Command::Reach { .. } => vec![Event::Reached],
-        Command::Stop { cell } => vec![Event::Stopped { cell, server: None, driver: None }],
+        Command::Stop { cell } => {
+            let (part, stamps) = (Part::Stamps, stamps(lie, stream).into_iter());
+            let mut events: Vec<Event> = stamps.map(|sealed| Event::Segment { cell, part, sealed }).collect();
+            events.push(Event::Stopped { cell, server: None, driver: None });
+            events
+        }
         Command::Collect => vec![Event::Kept { streams: Vec::new() }],
         Command::HandOver { .. } | Command::Stored { .. } => Vec::new(),
     }
@@ -151,7 +159,28 @@ fn segments(lie: &str, stream: &StreamName) -> Vec<Vec<u8>> {
         _ => {}
     }
     let expected = if lie == "early" { u64::from(ROWS) + 5 } else { u64::from(ROWS) };
-    segments.push(chain.end(Some(Driven { expected, round_trips_per_call: 1.0, connections_opened: 0 })));
+    let driven = Driven { expected, round_trips_per_call: 1.0, connections_opened: 0, clients: Vec::new() };
+    segments.push(chain.end(Some(driven)));
+    segments
+}
+
+/// What its server has stamped: one request.
+fn stamps(lie: &str, samples: &StreamName) -> Vec<Vec<u8>> {
+    let mut stream = StreamName { part: Part::Stamps, ..samples.clone() };
+    if lie == "stamps-of-another" {
+        stream.part = Part::Samples;
+    }
+    let mut chain = Chain::default();
+    let mut rows = Stamps::default();
+    rows.push(40_000, 100, Some(200));
+    let mut segments = vec![chain.begin(Begin { stream, cpus: Vec::new() }), chain.stamps(rows)];
+    let stamped = (lie != "server-that-fell").then_some(Stamped { full: false });
+    segments.push(chain.end_stamps(stamped));
+    match lie {
+        "no-stamps" => segments.clear(),
+        "stamps-cut" => drop(segments.pop()),
+        _ => {}
+    }
     segments
 }
 

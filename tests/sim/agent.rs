@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use rpycbench_agent::conversation::{Conversation, RunEnd};
 use rpycbench_agent::spool::{Delivery, Spool, hand_over};
 use rpycbench_proto::Command;
-use rpycbench_proto::message::{Begin, CellId, Driven, Event, Failure, Open, Stream};
+use rpycbench_proto::message::{Begin, CellId, Driven, Event, Failure, Open, Part, Stream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
@@ -104,7 +104,8 @@ impl Run {
             match command {
                 Command::Open(Open { .. }) => self.send(Event::Opened { epoch_ns: 0, nonce: [0; 32] }).await,
                 Command::Arm { cell, name, attempt, .. } => {
-                    let stream = Stream { run_id: self.run_id.clone(), agent: AGENT.to_owned(), cell: name, attempt };
+                    let (run_id, agent, part) = (self.run_id.clone(), AGENT.to_owned(), Part::Samples);
+                    let stream = Stream { run_id, agent, cell: name, attempt, part };
                     let length = Duration::from_millis(100 + (self.seed ^ u64::from(cell)) % 3000);
                     let driver = Driver {
                         spool: self.spool.clone(),
@@ -163,7 +164,7 @@ impl Driver {
                 delivery.rows(rows(attempt, from..to)).await?;
                 self.truth.note(attempt, |it| it.rows = to);
             }
-            let driven = Driven { expected: ROWS_OF_A_CELL, round_trips_per_call: 1.0, connections_opened: 1 };
+            let driven = Driven { expected: ROWS_OF_A_CELL, ..Driven::default() };
             delivery.end(done.then_some(driven)).await
         };
         match delivered.await {

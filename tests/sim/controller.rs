@@ -8,9 +8,9 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use rpycbench_controller::conversation::{FromAgent, Input, Talk};
 use rpycbench_controller::store::incoming::{Arrived, Incoming, IncomingError};
-use rpycbench_controller::store::samples::CellKey;
+use rpycbench_controller::store::table::CellKey;
 use rpycbench_measure::{Placement, Stack, Workload};
-use rpycbench_proto::message::{CellName, Event, Kept, Open, Stream};
+use rpycbench_proto::message::{CellName, Event, Kept, Open, Part, Stream};
 use rpycbench_proto::{Command, PROTOCOL};
 use tokio::sync::mpsc;
 
@@ -119,10 +119,11 @@ impl Controller {
         let before = self.folder.ledger().rows.keys().filter(|(of, _)| *of == cell).map(|&(_, it)| it).max();
         let attempt = before.unwrap_or(0) + 1;
         let name = CellName { workload: cell.to_string(), ..CellName::default() };
-        let stream = Stream { run_id: RUN.to_owned(), agent: AGENT.to_owned(), cell: name.clone(), attempt };
+        let (run_id, agent, part) = (RUN.to_owned(), AGENT.to_owned(), Part::Samples);
+        let stream = Stream { run_id, agent, cell: name.clone(), attempt, part };
         let workload = Workload::Connect { count: ROWS_OF_A_CELL as u32, warmup: 0 };
         let placement = Placement::Free;
-        self.say(Command::Arm { cell, stack: Stack::Rpyc, workload, placement, name, attempt });
+        self.say(Command::Arm { cell, stack: Stack::Rpyc, workload, placement, name, attempt, stamped: false });
         self.take_in(cell, &stream).await?;
         self.may_die()?;
         self.say(Command::Stored { stream });
@@ -143,7 +144,7 @@ impl Controller {
         let mut incoming = Incoming::create(&path, key, stream.clone(), 0).expect("a file");
         let whole = loop {
             match self.next().await? {
-                Event::Segment { cell: of, sealed } if of == cell => match incoming.take(&sealed) {
+                Event::Segment { cell: of, sealed, .. } if of == cell => match incoming.take(&sealed) {
                     Ok(Arrived::Ended(end)) => break end.driven.is_some(),
                     Ok(_) => {}
                     // What a torn file gives; nothing of it may come while nothing is torn.

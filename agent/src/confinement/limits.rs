@@ -24,7 +24,7 @@ pub struct Limits {
     pub processes: u64,
     /// Open files of each process.
     pub open_files: u64,
-    /// The largest file it may write. A driver's recording is one and comes on top.
+    /// The largest file it may write. A driver's samples or a server's stamps are one and come on top.
     pub file_bytes: u64,
 }
 

@@ -150,14 +150,14 @@ impl Confinement {
         ConfinementFacts { level: level::of(&self.found.measures), measures: measures.collect() }
     }
 
-    /// How to confine a process that reads these files and uses these ports; a driver's recording of `recording_bytes` is
+    /// How to confine a process that reads these files and uses these ports; its `rows_bytes` of samples or stamps are
     /// memory that counts as a file.
-    pub(crate) fn sandbox(&self, read: Vec<PathBuf>, ports: Ports, recording_bytes: u64) -> Option<Sandbox> {
+    pub(crate) fn sandbox(&self, read: Vec<PathBuf>, ports: Ports, rows_bytes: u64) -> Option<Sandbox> {
         if !self.on {
             return None;
         }
         let Found { parents, account, files, syscalls, .. } = &*self.found;
-        let file_bytes = self.limits.file_bytes.saturating_add(recording_bytes);
+        let file_bytes = self.limits.file_bytes.saturating_add(rows_bytes);
         Some(Sandbox {
             parents: parents.clone(),
             groups: Vec::new(),

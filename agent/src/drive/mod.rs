@@ -19,6 +19,7 @@ use crate::limits::{Limits, Pace};
 use crate::placement::{Role, place};
 use crate::python::Environment;
 use crate::python::worker::{ClientReport, DriveOrder, DrivenReport, Report, TargetOrder};
+use crate::shared_rows;
 use crate::spool::{Delivery, Spool, SpoolError};
 use recording::Recording;
 
@@ -47,6 +48,8 @@ pub struct Drive {
     pub stream: Stream,
     /// Where the samples are kept until the controller has them.
     pub spool: Spool,
+    /// Whether the driver notes which of the server's stamps belong to which sample.
+    pub stamped: bool,
     /// What the host's administrator allows.
     pub limits: Arc<Limits>,
     /// For who consents to be driven at.
@@ -150,10 +153,10 @@ async fn fail(events: &mpsc::Sender<Event>, cell: CellId, (phase, reason): Bad, 
 async fn arm(child: &mut Child, order: &Drive) -> Result<Recording, Bad> {
     const PHASE: &str = "arm driver";
     // A worker that died at once says why on stderr; its missing answer is noticed below.
-    drop(child.order(&DriveOrder::new(order.stack, &order.workload, CALL_LIMIT_S)).await);
+    drop(child.order(&DriveOrder::new(order.stack, &order.workload, CALL_LIMIT_S, order.stamped)).await);
     let Some(line) = child.line().await else { return Err((PHASE, "it ended before it was ready".to_owned())) };
     match Report::parse(&line).map_err(|reason| (PHASE, reason))? {
-        Report::Armed { recording } if !child.keeper().is_some_and(|keeper| recording::is_of(keeper, &recording)) => {
+        Report::Armed { recording } if !child.keeper().is_some_and(|keeper| shared_rows::is_of(keeper, &recording)) => {
             Err((PHASE, format!("{} is no recording of its own", recording.display())))
         }
         Report::Armed { recording } => Recording::open(&recording, order.stack, &order.workload)
@@ -235,6 +238,7 @@ async fn hand_over(
         expected: order.workload.expected_samples(),
         round_trips_per_call: report.round_trips_per_call,
         connections_opened: clients.iter().map(|client| client.connections_opened).sum(),
+        clients: clients.iter().filter_map(ClientReport::pairing).collect(),
     });
     delivery.end(driven).await.map_err(unkept)
 }

@@ -3,19 +3,18 @@
 //!
 //! Rows of seven little-endian `i64`, `clients × requests` of them, a client's rows together: start, end, status, payload
 //! bytes of the answer, for `connect` the start and end of the TCP handshake, and where stamps are asked for the local port
-//! of the connection that the sample opened (not read here). A row is complete when its end is set.
+//! of the connection that the sample opened. A row is complete when its end is set.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use nix::libc;
 use rpycbench_measure::{RunningHistogram, Samples, Stack, Workload};
 use rpycbench_proto::message::{CellId, Event};
 
-use crate::cpu_time::is_below;
 use crate::python::worker::ClientReport;
+use crate::shared_rows;
 
 const FIELDS: usize = 7;
 const ROW_BYTES: usize = FIELDS * 8;
@@ -32,21 +31,12 @@ struct Row {
     bytes_in: i64,
     tcp_start_ns: i64,
     tcp_end_ns: i64,
+    port: i64,
 }
 
 /// How large a workload's recording is.
 pub(super) fn bytes(workload: &Workload) -> u64 {
     workload.expected_samples() * ROW_BYTES as u64
-}
-
-/// Whether the path is an open file of a process below this one. The agent may open more than the driver that names it, and
-/// sends on what it finds.
-pub(super) fn is_of(keeper: i32, path: &Path) -> bool {
-    let mut parts = path.to_str().unwrap_or_default().split('/');
-    let (root, proc, pid, fd) = (parts.next(), parts.next(), parts.next(), parts.next());
-    let number = |part: Option<&str>| part.and_then(|part| part.parse::<i32>().ok());
-    let open_file = (root, proc, fd) == (Some(""), Some("proc"), Some("fd")) && number(parts.next()).is_some();
-    open_file && parts.next().is_none() && number(pid).is_some_and(|pid| is_below(keeper, pid))
 }
 
 /// An open recording.
@@ -80,21 +70,11 @@ impl Progress {
 impl Recording {
     /// Opens what a driver has allocated.
     pub(super) fn open(path: &Path, stack: Stack, workload: &Workload) -> io::Result<Self> {
-        // A driver names the path: what it leads to may be anything, and a pipe would keep the agent waiting.
-        let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+        let file = shared_rows::open(path, bytes(workload))?;
         let (clients, requests, connects) = match *workload {
             Workload::Connect { count, .. } => (1, u64::from(count), true),
             Workload::Closed { clients, requests, .. } => (u64::from(clients), u64::from(requests), false),
         };
-        let expected = bytes(workload);
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(io::Error::other("it is not a file"));
-        }
-        let found = metadata.len();
-        if found < expected {
-            return Err(io::Error::other(format!("it has {found} bytes where {expected} were expected")));
-        }
         let seen = vec![0; clients.try_into().map_err(io::Error::other)?];
         Ok(Self { file, clients, requests, connects, has_handshake: stack == Stack::Rpyc, seen, failed: 0 })
     }
@@ -152,12 +132,16 @@ impl Recording {
             samples.error.push(error);
             samples.bytes_out.push(bytes_out);
             samples.bytes_in.push(row.bytes_in);
+            samples.client_port.push(u16::try_from(row.port).ok().filter(|&port| port != 0));
             if self.connects {
                 let tcp_done = row.tcp_end_ns != 0;
                 samples.tcp_ns.push(tcp_done.then_some(row.tcp_end_ns - row.tcp_start_ns));
                 let shaken = tcp_done && self.has_handshake && row.status == 0;
                 samples.handshake_ns.push(shaken.then_some(row.end_ns - row.tcp_end_ns));
             }
+        }
+        if samples.client_port.iter().all(Option::is_none) {
+            samples.client_port.clear();
         }
         Ok(Some((samples, from + count)))
     }
@@ -189,6 +173,7 @@ impl Recording {
                 bytes_in: field(row, 3),
                 tcp_start_ns: field(row, 4),
                 tcp_end_ns: field(row, 5),
+                port: field(row, 6),
             })
             .collect())
     }
@@ -218,7 +203,8 @@ mod tests {
     }
 
     fn report(errors: &[&str]) -> ClientReport {
-        ClientReport { errors: errors.iter().map(|&error| error.to_owned()).collect(), connections_opened: 0 }
+        let errors = errors.iter().map(|&error| error.to_owned()).collect();
+        ClientReport { errors, connections_opened: 0, pairing: None }
     }
 
     #[test]
@@ -235,6 +221,7 @@ mod tests {
         let reasons: Vec<Option<&str>> = (0..4).map(|row| samples.reason(row)).collect();
         assert_eq!(reasons, [None, Some("late"), None, Some("gone")]);
         assert_eq!((samples.bytes_out[0], samples.bytes_in[0], samples.tcp_ns.len()), (7, 4, 0));
+        assert_eq!(samples.client_port, [Some(40_000); 4]);
         assert!(samples.is_rectangular());
         assert!(recording.samples(next, 100, &reports, 7).expect("it reads").is_none());
     }
@@ -283,28 +270,6 @@ mod tests {
         assert_eq!((rpyc.tcp_ns, rpyc.handshake_ns), (vec![Some(4), None], vec![Some(15), None]));
         let http = of(Stack::Http);
         assert_eq!((http.tcp_ns, http.handshake_ns), (vec![Some(4), None], vec![None, None]));
-    }
-
-    #[test]
-    fn only_open_files_of_the_drivers_own_are_taken_for_a_recording() {
-        let own = std::process::id().cast_signed();
-        let parent = std::os::unix::process::parent_id().cast_signed();
-        assert!(is_of(parent, Path::new(&format!("/proc/{own}/fd/7"))));
-        assert!(!is_of(own, Path::new(&format!("/proc/{parent}/fd/7"))), "not of a process above");
-        for other in ["/etc/shadow", "/proc/self/fd/7", "/proc/1/fd/7", "x/proc/1/fd/7", ""] {
-            assert!(!is_of(own, Path::new(other)), "{other}");
-        }
-        for other in ["environ", "fd/../environ", "fd/7/x", "fd/x", "root/etc/shadow"] {
-            assert!(!is_of(parent, Path::new(&format!("/proc/{own}/{other}"))), "{other}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_file_is_refused_at_once() {
-        let (ours, _theirs) = io::pipe().expect("a pipe");
-        let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&ours));
-        let refusal = Recording::open(Path::new(&path), Stack::Rpyc, &closed(1, 1)).err().expect("a pipe");
-        assert_eq!(refusal.to_string(), "it is not a file");
     }
 
     #[test]

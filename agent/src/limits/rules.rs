@@ -114,7 +114,7 @@ impl Limits {
         Ok(())
     }
 
-    /// Samples of that many bytes beside those that are kept of the run.
+    /// Samples or stamps of that many bytes beside those that are kept of the run, or will be.
     ///
     /// # Errors
     /// When that is too much.
@@ -123,7 +123,7 @@ impl Limits {
             return Ok(());
         }
         let mib = |bytes: u64| bytes.div_ceil(1 << 20);
-        let asked = format!("the cell may take {} MiB, and {} MiB of the run are kept already", mib(needed), mib(used));
+        let asked = format!("the cell may take {} MiB, and {} MiB are the run's already", mib(needed), mib(used));
         Err(self.denial("max_spool", &self.max_spool, asked))
     }
 
@@ -214,7 +214,7 @@ mod tests {
         limits.spool(4 << 20, 6 << 20).expect("allowed");
         denied(
             limits.spool(4 << 20, (6 << 20) + 1),
-            "denied by max_spool = \"10MiB\" in limits.toml: the cell may take 7 MiB, and 4 MiB of the run are kept already",
+            "denied by max_spool = \"10MiB\" in limits.toml: the cell may take 7 MiB, and 4 MiB are the run's already",
         );
         assert!(limits.spool(u64::MAX, u64::MAX).is_err());
     }

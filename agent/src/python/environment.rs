@@ -161,9 +161,9 @@ impl Environment {
         &self.journal
     }
 
-    /// How to start a server on these CPUs that takes that port, 0 for any.
-    pub fn server(&self, cpus: Vec<u32>, port: u16) -> Launch {
-        self.worker("serve", cpus, Ports::Bind(port), 0)
+    /// How to start a server on these CPUs that takes that port, 0 for any, with stamps of that size.
+    pub fn server(&self, cpus: Vec<u32>, port: u16, stamps_bytes: u64) -> Launch {
+        self.worker("serve", cpus, Ports::Bind(port), stamps_bytes)
     }
 
     /// How to start a driver on these CPUs with a recording of that size.
@@ -178,11 +178,11 @@ impl Environment {
 
     /// How to start a worker's module. Its environment variables are fixed: nothing of the agent's own
     /// (proxies, Python paths) reaches a measurement.
-    fn worker(&self, module: &str, cpus: Vec<u32>, ports: Ports, recording_bytes: u64) -> Launch {
+    fn worker(&self, module: &str, cpus: Vec<u32>, ports: Ports, rows_bytes: u64) -> Launch {
         let mut read = vec![self.folder.clone(), self.workers.clone()];
         read.extend(interpreter_of(&self.folder));
         Launch {
-            sandbox: self.confinement.sandbox(read, ports, recording_bytes),
+            sandbox: self.confinement.sandbox(read, ports, rows_bytes),
             program: self.python.clone(),
             args: vec!["-s".to_owned(), "-m".to_owned(), format!("rpycbench_workers.{module}")],
             folder: self.workers.clone(),

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use rpycbench_measure::{Call, ClientModel, FlaskMode, RpycMode, Server, ServerKind, Stack, Workload};
+use rpycbench_measure::{
+    Call, ClientModel, ClientPairing, FlaskMode, RpycMode, Server, ServerKind, Stack, Stamping, Workload,
+};
 use serde::{Deserialize, Serialize};
 
 /// What a serving worker is told.
@@ -13,17 +15,26 @@ pub struct ServeOrder {
     mode: &'static str,
     address: IpAddr,
     port: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stamps: Option<StampsOrder>,
+}
+
+#[derive(Debug, Serialize)]
+struct StampsOrder {
+    connections: u32,
+    each: u32,
 }
 
 impl ServeOrder {
-    /// The order to run that server.
-    pub fn new(server: &Server, address: IpAddr) -> Self {
+    /// The order to run that server, and to stamp what it is asked.
+    pub fn new(server: &Server, address: IpAddr, stamping: Option<Stamping>) -> Self {
         let (stack, mode) = match server.kind {
             ServerKind::Rpyc(RpycMode::Threaded) => ("rpyc", "threaded"),
             ServerKind::Rpyc(RpycMode::Forking) => ("rpyc", "forking"),
             ServerKind::Flask(FlaskMode::Threaded) => ("flask", "threaded"),
         };
-        Self { stack, mode, address, port: server.port.map_or(0, Into::into) }
+        let stamps = stamping.map(|Stamping { connections, each }| StampsOrder { connections, each });
+        Self { stack, mode, address, port: server.port.map_or(0, Into::into), stamps }
     }
 }
 
@@ -34,6 +45,7 @@ pub struct DriveOrder {
     workload: WorkloadOrder,
     /// A call that takes longer has failed.
     timeout_s: f64,
+    stamped: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -45,7 +57,7 @@ enum WorkloadOrder {
 
 impl DriveOrder {
     /// The order to get ready for that load.
-    pub fn new(stack: Stack, workload: &Workload, timeout_s: f64) -> Self {
+    pub fn new(stack: Stack, workload: &Workload, timeout_s: f64, stamped: bool) -> Self {
         let stack = match stack {
             Stack::Rpyc => "rpyc",
             Stack::Http => "requests",
@@ -60,7 +72,7 @@ impl DriveOrder {
                 call: Call::name(call),
             },
         };
-        Self { stack, workload, timeout_s }
+        Self { stack, workload, timeout_s, stamped }
     }
 }
 
@@ -81,6 +93,9 @@ pub enum Report {
     Listening {
         /// The port.
         port: u16,
+        /// Where its stamps can be opened, where it was asked for them.
+        #[serde(default)]
+        stamps: Option<PathBuf>,
     },
     /// The driver is ready but for the target.
     Armed {
@@ -118,6 +133,34 @@ pub struct ClientReport {
     pub errors: Vec<String>,
     /// Connections opened during the measured part.
     pub connections_opened: u64,
+    /// Where it was asked for.
+    #[serde(flatten)]
+    pub pairing: Option<PairingReport>,
+}
+
+/// Which of the server's stamps belong to a client.
+#[derive(Debug, Deserialize)]
+pub struct PairingReport {
+    port: Option<u16>,
+    first: u64,
+    each: Option<u64>,
+    waited: u64,
+    unpaired: Option<String>,
+}
+
+impl ClientReport {
+    /// Which of the server's stamps belong to it; `None` where it was not asked for.
+    pub fn pairing(&self) -> Option<ClientPairing> {
+        let PairingReport { port, first, each, waited, unpaired } = self.pairing.as_ref()?;
+        let (port, first, waited) = (*port, *first, *waited);
+        Some(match *each {
+            Some(each) if waited <= each => ClientPairing::Rows { port, first, each, waited },
+            Some(each) => ClientPairing::Unknown(format!("the driver waited for {waited} of {each} requests")),
+            None => {
+                ClientPairing::Unknown(unpaired.clone().unwrap_or_else(|| "the driver does not say why".to_owned()))
+            }
+        })
+    }
 }
 
 impl Report {
@@ -127,5 +170,43 @@ impl Report {
     /// Says what the line was where it is no report.
     pub fn parse(line: &str) -> Result<Self, String> {
         serde_json::from_str(line).map_err(|error| format!("unexpected line from the worker: {line:?} ({error})"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clients(line: &str) -> Vec<Option<ClientPairing>> {
+        let line =
+            format!(r#"{{"event": "driven", "bytes_out": 0, "round_trips_per_call": 1.0, "clients": [{line}]}}"#);
+        match Report::parse(&line) {
+            Ok(Report::Driven(report)) => report.clients.iter().map(ClientReport::pairing).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_a_client_says_of_its_stamps_is_understood() {
+        let of = |rest: &str| clients(&format!(r#"{{"errors": [], "connections_opened": 1{rest}}}"#)).remove(0);
+        assert_eq!(of(""), None);
+        let rows = |port| ClientPairing::Rows { port, first: 7, each: 3, waited: 2 };
+        let each = r#""first": 7, "each": 3, "waited": 2, "unpaired": null"#;
+        assert_eq!(of(&format!(r#", "port": 40000, {each}"#)), Some(rows(Some(40_000))));
+        assert_eq!(of(&format!(r#", "port": null, {each}"#)), Some(rows(None)));
+        let why = r#", "port": null, "first": 0, "each": null, "waited": 0, "unpaired": "a call failed""#;
+        assert_eq!(of(why), Some(ClientPairing::Unknown("a call failed".to_owned())));
+    }
+
+    #[test]
+    fn a_server_is_asked_for_stamps_only_where_there_are_to_be_some() {
+        let server = Server { kind: ServerKind::Flask(FlaskMode::Threaded), port: None };
+        let order = |stamping| {
+            let order = ServeOrder::new(&server, IpAddr::from([127, 0, 0, 1]), stamping);
+            serde_json::to_string(&order).expect("JSON")
+        };
+        assert!(!order(None).contains("stamps"));
+        let stamped = order(Some(Stamping { connections: 3, each: 7 }));
+        assert!(stamped.contains(r#""stamps":{"connections":3,"each":7}"#), "{stamped}");
     }
 }

@@ -1,26 +1,43 @@
 //! What the agent keeps of a run's samples, and what becomes of it.
 
-use rpycbench_measure::Workload;
-use rpycbench_proto::message::{CellId, CellName, Event, Stream};
+use rpycbench_measure::{Stamping, Workload};
+use rpycbench_proto::message::{CellId, CellName, Event, Part, Stream};
 
 use super::{Ended, Run, whole_run};
 use crate::{drive, spool};
 
 impl Run<'_> {
-    /// Whether a load of that size is allowed, and its samples have room.
-    pub(super) fn may_arm(&self, workload: &Workload) -> Result<(), String> {
-        let (limits, spool) = (&self.terms.limits, &self.terms.spool);
-        limits.workload(workload).map_err(|denial| denial.to_string())?;
-        let needed = drive::spooled_bytes(workload);
-        let used = spool.used(self.opened.as_deref().unwrap_or_default()).map_err(|error| error.to_string())?;
-        limits.spool(used, needed).map_err(|denial| denial.to_string())?;
-        spool.room_for(needed).map_err(|error| error.to_string())
+    /// Whether a load of that size is allowed, and its samples have room, which is theirs then.
+    pub(super) fn may_arm(&mut self, cell: CellId, workload: &Workload) -> Result<(), String> {
+        self.terms.limits.workload(workload).map_err(|denial| denial.to_string())?;
+        self.reserve(cell, drive::spooled_bytes(workload))
     }
 
-    /// The name of a cell's samples.
-    pub(super) fn stream(&self, cell: CellName, attempt: u32) -> Stream {
+    /// Whether the stamps of a server have room, which is theirs then.
+    pub(super) fn may_stamp(&mut self, cell: CellId, stamping: Option<Stamping>) -> Result<(), String> {
+        let Some(stamping) = stamping else { return Ok(()) };
+        let reserved = self.reserve(cell, stamping.bytes());
+        reserved.map_err(|refusal| {
+            format!("{refusal}; a plan with stamps = \"off\" in [study] asks for no room for stamps")
+        })
+    }
+
+    /// Sets so many bytes aside until the cell is over: several may be under way, each with two streams.
+    fn reserve(&mut self, cell: CellId, needed: u64) -> Result<(), String> {
+        let (limits, spool) = (&self.terms.limits, &self.terms.spool);
+        let kept = spool.used(self.opened.as_deref().unwrap_or_default()).map_err(|error| error.to_string())?;
+        let reserved = self.cells.values().fold(0, |sum: u64, cell| sum.saturating_add(cell.reserved));
+        limits.spool(kept.saturating_add(reserved), needed).map_err(|denial| denial.to_string())?;
+        spool.room_for(reserved.saturating_add(needed)).map_err(|error| error.to_string())?;
+        let entered = self.cells.entry(cell).or_default();
+        entered.reserved = entered.reserved.saturating_add(needed);
+        Ok(())
+    }
+
+    /// The name of a cell's samples or stamps.
+    pub(super) fn stream(&self, cell: CellName, attempt: u32, part: Part) -> Stream {
         let run_id = self.opened.clone().unwrap_or_default();
-        Stream { run_id, agent: self.terms.agent.clone(), cell, attempt }
+        Stream { run_id, agent: self.terms.agent.clone(), cell, attempt, part }
     }
 
     /// Tells what is kept of the run.
@@ -49,7 +66,7 @@ impl Run<'_> {
             self.is_own(stream).and_then(|()| self.terms.spool.forget(stream).map_err(|error| error.to_string()));
         if let Err(reason) = forgotten {
             // It is offered again when its run is resumed, and is removed in a week.
-            tracing::warn!(%reason, cell = %stream.cell, "samples that are stored elsewhere stay here");
+            tracing::warn!(%reason, cell = %stream.cell, "what is stored elsewhere stays here");
         }
     }
 

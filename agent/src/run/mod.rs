@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 use rpycbench_certs::Identity;
 use rpycbench_measure::Stack;
 use rpycbench_probe::clock;
-use rpycbench_proto::message::{CellId, Event, Exit, Failure, Open};
+use rpycbench_proto::message::{CellId, Event, Exit, Failure, Open, Part};
 use rpycbench_proto::{Command, PROTOCOL};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -151,6 +151,8 @@ struct Cell {
     armed: Option<Armed>,
     /// Roles that have not ended.
     running: u32,
+    /// Bytes of the spool that are set aside for its streams.
+    reserved: u64,
     server: Option<Exit>,
     driver: Option<Exit>,
     /// The controller waits for `Stopped`.
@@ -191,21 +193,23 @@ impl Run<'_> {
             Command::Listen { address, ports, nonce } => self.listen(address, &ports, &nonce).await,
             Command::Reach { address, ports, consent } => self.reach(address, ports, consent).await,
             Command::Agree { cell, nonce } => self.agree(cell, &nonce).await,
-            Command::Serve { cell, server, address, placement, name } => {
-                if let Err(denial) = self.terms.limits.server(&server, address) {
-                    self.refuse(cell, "serve", denial.to_string()).await;
+            Command::Serve { cell, server, address, placement, name, attempt, stamping } => {
+                let allowed = self.terms.limits.server(&server, address).map_err(|denial| denial.to_string());
+                if let Err(refusal) = allowed.and_then(|()| self.may_stamp(cell, stamping)) {
+                    self.refuse(cell, "serve", refusal).await;
                     return Ok(());
                 }
                 let environment = self.environment("serve")?;
                 let stop = self.enter(cell);
                 let up = self.cells.entry(cell).or_default().serving.clone();
-                let order = Serve { cell, server, address, placement, up };
-                let serving = serve::serve(order, environment, stop, self.events.clone());
                 let span = tracing::info_span!(target: "rpycbench", "serve", cell = %name);
+                let (stream, spool) = (self.stream(name, attempt, Part::Stamps), self.terms.spool.clone());
+                let order = Serve { cell, server, address, placement, stamping, stream, spool, up };
+                let serving = serve::serve(order, environment, stop, self.events.clone());
                 self.tasks.spawn(async move { Ended::Server(cell, serving.await) }.instrument(span));
             }
-            Command::Arm { cell, stack, workload, placement, name, attempt } => {
-                if let Err(refusal) = self.may_arm(&workload) {
+            Command::Arm { cell, stack, workload, placement, name, attempt, stamped } => {
+                if let Err(refusal) = self.may_arm(cell, &workload) {
                     self.refuse(cell, "drive", refusal).await;
                     return Ok(());
                 }
@@ -214,9 +218,9 @@ impl Run<'_> {
                 let stop = self.enter(cell);
                 let span = tracing::info_span!(target: "rpycbench", "drive", cell = %name);
                 let (limits, armed) = (self.terms.limits.clone(), Armed::new(target));
-                let (stream, spool) = (self.stream(name, attempt), self.terms.spool.clone());
+                let (stream, spool) = (self.stream(name, attempt, Part::Samples), self.terms.spool.clone());
                 let nonce = armed.nonce;
-                let order = Drive { cell, stack, workload, placement, stream, spool, limits, nonce };
+                let order = Drive { cell, stack, workload, placement, stream, spool, stamped, limits, nonce };
                 let driving = drive::drive(order, environment, given, stop, self.events.clone());
                 self.tasks.spawn(async move { Ended::Driver(cell, driving.await) }.instrument(span));
                 self.cells.entry(cell).or_default().armed = Some(armed);

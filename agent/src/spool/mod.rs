@@ -1,4 +1,4 @@
-//! Samples on this host's disk, from when they were taken until the controller has them on its own.
+//! Samples and stamps on this host's disk, from when they were taken until the controller has them on its own.
 //!
 //! ```text
 //! <state>/spool/<run>/<stream>.segments      a stream of sealed segments, see proto/src/segment.rs
@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use rpycbench_measure::Samples;
-use rpycbench_proto::message::{Begin, Driven, Kept, Stream};
+use rpycbench_measure::{Samples, Stamps};
+use rpycbench_proto::message::{Begin, Driven, Kept, Part, Stamped, Stream};
 use rpycbench_proto::segment::{Chain, HEADER_BYTES, Segment, SegmentError, sealed_bytes};
 use sha2::{Digest, Sha256};
 
@@ -43,8 +43,10 @@ pub enum SpoolError {
         source: io::Error,
     },
     /// There is such a stream.
-    #[error("attempt {attempt} at {cell} is already kept in {}: finish its run with `run --resume`", .path.display())]
+    #[error("{} of attempt {attempt} at {cell} are already kept in {}: finish its run with `run --resume`", .part.name(), .path.display())]
     Again {
+        /// Of what.
+        part: Part,
         /// The attempt.
         attempt: u32,
         /// The cell.
@@ -53,8 +55,10 @@ pub enum SpoolError {
         path: PathBuf,
     },
     /// There is no such stream.
-    #[error("attempt {attempt} at {cell} is not kept here")]
+    #[error("{} of attempt {attempt} at {cell} are not kept here", .part.name())]
     Unknown {
+        /// Of what.
+        part: Part,
         /// The attempt.
         attempt: u32,
         /// The cell.
@@ -69,7 +73,7 @@ pub enum SpoolError {
         source: SegmentError,
     },
     /// Not enough room, and nothing was begun.
-    #[error("up to {} KiB of samples do not fit: {} KiB are free in {}: free some space there, or ask for fewer", .needed.div_ceil(1024), .free / 1024, .folder.display())]
+    #[error("up to {} KiB of samples and stamps do not fit: {} KiB are free in {}: free some space there, or ask for fewer", .needed.div_ceil(1024), .free / 1024, .folder.display())]
     Full {
         /// Bytes.
         needed: u64,
@@ -127,8 +131,8 @@ impl Spool {
     pub fn begin(&self, begin: Begin) -> Result<(Spooling, Vec<u8>), SpoolError> {
         let path = self.path(&begin.stream);
         if self.disk.exists(&path) {
-            let Stream { cell, attempt, .. } = begin.stream;
-            return Err(SpoolError::Again { attempt, cell: cell.to_string(), path });
+            let Stream { cell, attempt, part, .. } = begin.stream;
+            return Err(SpoolError::Again { part, attempt, cell: cell.to_string(), path });
         }
         let mut spooling = Spooling { disk: self.disk.clone(), path, chain: Chain::default() };
         let sealed = spooling.chain.begin(begin);
@@ -166,7 +170,8 @@ impl Spool {
                 match segment.0 {
                     Segment::Begin(_) => {}
                     Segment::Rows(rows) => samples += rows.len() as u64,
-                    Segment::End(end) => whole = end.driven.is_some(),
+                    Segment::Stamps(rows) => samples += rows.len() as u64,
+                    Segment::End(end) => whole = end.is_whole(),
                 }
             }
             if stream.run_id == run_id && stream.agent == agent {
@@ -185,7 +190,8 @@ impl Spool {
         if self.disk.exists(&path) {
             return Ok(Reading::of(self.disk.clone(), path));
         }
-        Err(SpoolError::Unknown { attempt: stream.attempt, cell: stream.cell.to_string() })
+        let Stream { cell, attempt, part, .. } = stream;
+        Err(SpoolError::Unknown { part: *part, attempt: *attempt, cell: cell.to_string() })
     }
 
     /// Lets go of a stream, if there is such a one.
@@ -198,8 +204,13 @@ impl Spool {
     }
 
     /// Names come from a controller: what they are made of must not matter.
-    fn path(&self, Stream { run_id, agent, cell, attempt }: &Stream) -> PathBuf {
-        let name = Sha256::digest(format!("{agent}\n{cell}\n{attempt}"));
+    fn path(&self, Stream { run_id, agent, cell, attempt, part }: &Stream) -> PathBuf {
+        let part = match part {
+            // As agents have named them that knew of nothing else.
+            Part::Samples => "",
+            Part::Stamps => "\nstamps",
+        };
+        let name = Sha256::digest(format!("{agent}\n{cell}\n{attempt}{part}"));
         let name: String = name.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         self.folder.join(run_id).join(format!("{name}.{SUFFIX}"))
     }
@@ -219,7 +230,7 @@ pub struct Spooling {
 }
 
 impl Spooling {
-    /// Keeps rows; returns their segment.
+    /// Keeps samples; returns their segment.
     ///
     /// # Errors
     /// The disk's. The stream then ends where it was.
@@ -229,12 +240,35 @@ impl Spooling {
         Ok(sealed)
     }
 
-    /// Ends the stream and waits until the disk has it; returns the last segment.
+    /// Keeps stamps; returns their segment.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    pub fn stamps(&mut self, stamps: Stamps) -> Result<Vec<u8>, SpoolError> {
+        let sealed = self.chain.stamps(stamps);
+        self.append(&sealed)?;
+        Ok(sealed)
+    }
+
+    /// Ends a stream of samples and waits until the disk has it; returns the last segment.
     ///
     /// # Errors
     /// The disk's.
     pub async fn end(mut self, driven: Option<Driven>) -> Result<Vec<u8>, SpoolError> {
         let sealed = self.chain.end(driven);
+        self.close(sealed).await
+    }
+
+    /// Ends a stream of stamps, as [`Self::end`] does one of samples.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub async fn end_stamps(mut self, stamped: Option<Stamped>) -> Result<Vec<u8>, SpoolError> {
+        let sealed = self.chain.end_stamps(stamped);
+        self.close(sealed).await
+    }
+
+    async fn close(self, sealed: Vec<u8>) -> Result<Vec<u8>, SpoolError> {
         self.append(&sealed)?;
         self.disk.sync(&self.path).await.map_err(failed("flush", &self.path))?;
         Ok(sealed)

@@ -37,6 +37,8 @@ pub(super) struct StudyFile {
     #[serde(default)]
     pub(super) clocks: SwitchFile,
     #[serde(default)]
+    pub(super) stamps: SwitchFile,
+    #[serde(default)]
     pub(super) parallel: bool,
     #[serde(default)]
     pub(super) reference: Option<ReferenceFile>,

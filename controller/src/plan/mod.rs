@@ -32,6 +32,8 @@ pub struct Plan {
     pub confinement: Confinement,
     /// Whether agents are asked for their clocks.
     pub asks_for_clocks: bool,
+    /// Whether servers stamp when they have had each request and answered it.
+    pub stamps: bool,
     /// Whether cells that share no host may run side by side.
     pub parallel: bool,
     /// Whether the report sets the published study beside this one.

@@ -90,6 +90,7 @@ fn plan(file: PlanFile) -> Result<Plan, Wrong> {
             Some(ConfinementFile::Full) => Confinement::Full,
         },
         asks_for_clocks: study.clocks == SwitchFile::On,
+        stamps: study.stamps == SwitchFile::On,
         parallel: study.parallel,
         beside_published: match study.reference {
             None => false,

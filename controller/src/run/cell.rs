@@ -5,18 +5,19 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rpycbench_measure::RunningHistogram;
+use rpycbench_measure::{RunningHistogram, Stamping};
 use rpycbench_process::metrics;
-use rpycbench_proto::message::{CellId, Consent, End, Exit, Failure, Nonce, Stream};
+use rpycbench_proto::message::{CellId, Consent, End, Exit, Failure, Nonce, Part, Stream};
 use rpycbench_proto::{Command, Event};
 use tracing::Span;
 
 use super::record;
+use super::stamped::Stamped;
 use crate::plan::{Cell, Plan};
 use crate::progress::RunEvent;
 use crate::store::incoming::{Arrived, Incoming, IncomingError};
 use crate::store::manifest::{CellRecord, CellStatus, Manifest};
-use crate::store::samples::SamplesError;
+use crate::store::table::TableError;
 
 /// An agent ends a cell's processes within a second; one that takes this long is lost.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
@@ -52,6 +53,8 @@ pub(super) struct Going {
     record: CellRecord,
     stream: Stream,
     incoming: Incoming,
+    /// Where the server stamps.
+    stamped: Option<Stamped>,
     began: Instant,
     phase: Phase,
     /// Of the whole cell, and of its phase: closed when they are dropped.
@@ -74,24 +77,27 @@ pub(super) struct Going {
 }
 
 impl Going {
-    /// A cell that is about to begin; its samples go below `folder`, and come from that agent.
+    /// A cell that is about to begin; its files go below `folder`, and `agent` says what the agent of a host is called.
     ///
     /// # Errors
-    /// When its file of samples cannot be made.
+    /// When its files cannot be made.
     pub(super) fn new(
         plan: &Plan,
         cell: Cell,
         number: usize,
         manifest: &Manifest,
         folder: &Path,
-        agent: String,
-    ) -> Result<Self, SamplesError> {
+        agent: impl Fn(usize) -> String,
+    ) -> Result<Self, TableError> {
         let topology = &plan.topologies[cell.topology];
         let mut record = record::cell(plan, cell);
         let before = manifest.attempts.iter().filter(|attempt| attempt.is_another_attempt_of(&record));
         record.attempt += before.map(|attempt| attempt.attempt).max().unwrap_or(0);
-        let stream = record::stream(manifest, &record, agent);
+        let stream = record::stream(manifest, &record, agent(topology.client), Part::Samples);
         let epoch_ns = record::epoch_of(manifest, &plan.hosts[topology.client].name);
+        let stamps = record::stream(manifest, &record, agent(topology.server), Part::Stamps);
+        let stamped =
+            Stamped::create(&record, folder, stamps, record::epoch_of(manifest, &plan.hosts[topology.server].name))?;
         let incoming = Incoming::create(&folder.join(&record.samples), record::key(&record), stream.clone(), epoch_ns)?;
         let name = plan.cell_name(cell).to_string();
         let span = tracing::info_span!(target: "rpycbench", "cell", cell = %name);
@@ -105,6 +111,7 @@ impl Going {
             record,
             stream,
             incoming,
+            stamped,
             began: Instant::now(),
             phase: Phase::Starting,
             phase_span: tracing::info_span!(target: "rpycbench", parent: &span, "starting"),
@@ -127,20 +134,25 @@ impl Going {
         let cell = self.cell;
         let named = &plan.servers[cell.server];
         let name = record::name(&self.record);
+        let workload = plan.workloads[cell.workload].workload;
+        let (attempt, stamped) = (self.record.attempt, self.stamped.is_some());
         let serve = Command::Serve {
             cell: cell.id,
             server: named.server,
             address: serve_on,
             placement: plan.placement,
             name: name.clone(),
+            attempt,
+            stamping: stamped.then(|| Stamping::of(named.server.kind, &workload)),
         };
         let arm = Command::Arm {
             cell: cell.id,
             stack: named.server.stack(),
-            workload: plan.workloads[cell.workload].workload,
+            workload,
             placement: plan.placement,
             name,
-            attempt: self.record.attempt,
+            attempt,
+            stamped,
         };
         [(self.server, serve), (self.client, arm)]
     }
@@ -244,7 +256,7 @@ impl Going {
     ///
     /// # Errors
     /// When samples cannot be written.
-    pub(super) fn take(&mut self, host: usize, event: Event) -> Result<(), SamplesError> {
+    pub(super) fn take(&mut self, host: usize, event: Event) -> Result<(), TableError> {
         match event {
             Event::Serving { cell, address, pinned, startup_ns } if self.is(cell) => {
                 self.target = Some(address);
@@ -264,13 +276,21 @@ impl Going {
                     Err(error) => tracing::warn!(%error, "progress is not readable"),
                 }
             }
-            Event::Segment { cell, sealed } if self.is(cell) => match self.incoming.take(&sealed) {
-                Ok(arrived) => self.note(arrived),
-                Err(IncomingError::Samples(error)) => return Err(error),
-                Err(error) => {
-                    self.trouble.get_or_insert_with(|| error.to_string());
+            Event::Segment { cell, part, sealed } if self.is(cell) => {
+                self.hears();
+                let outcome = match (part, &mut self.stamped) {
+                    (Part::Samples, _) => self.incoming.take(&sealed).map(|arrived| self.note(arrived)),
+                    (Part::Stamps, Some(stamped)) => stamped.take(&sealed),
+                    (Part::Stamps, None) => Ok(()),
+                };
+                match outcome {
+                    Ok(()) => {}
+                    Err(IncomingError::Table(error)) => return Err(error),
+                    Err(error) => {
+                        self.trouble.get_or_insert_with(|| error.to_string());
+                    }
                 }
-            },
+            }
             Event::Stopped { cell, server, driver } if self.is(cell) => {
                 self.hosts.retain(|&waiting| waiting != host);
                 self.record.server_exit = server.map(record::exit).or(self.record.server_exit.take());
@@ -287,6 +307,13 @@ impl Going {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Who still sends is not stuck.
+    fn hears(&mut self) {
+        if let Phase::Stopping { since } = &mut self.phase {
+            *since = Instant::now();
+        }
     }
 
     fn note(&mut self, arrived: Arrived) {
@@ -308,21 +335,27 @@ impl Going {
         cell == self.cell.id
     }
 
-    /// Where its samples come from, and what they are known by there.
-    pub(super) fn source(&self) -> (usize, Stream) {
-        (self.client, self.stream.clone())
+    /// Where its samples and stamps come from, and what they are known by there.
+    pub(super) fn sources(&self) -> Vec<(usize, Stream)> {
+        let stamps = self.stamped.as_ref().map(|stamped| (self.server, stamped.stream().clone()));
+        std::iter::once((self.client, self.stream.clone())).chain(stamps).collect()
     }
 
-    /// Closes the samples and compares the counts of both sides. Returns what to keep of the cell, how long it took, and what
+    /// Closes the files and compares the counts of both sides. Returns what to keep of the cell, how long it took, and what
     /// to tell; `of` is how many cells there are.
     ///
     /// # Errors
-    /// When samples cannot be written.
-    pub(super) fn finish(mut self, of: usize) -> Result<(CellRecord, Duration, RunEvent), SamplesError> {
+    /// When one of them cannot be written.
+    pub(super) fn finish(mut self, of: usize) -> Result<(CellRecord, Duration, RunEvent), TableError> {
         let took = self.began.elapsed();
         self.record.stored = self.incoming.finish()?;
         self.record.wall_s = took.as_secs_f64();
-        let trouble = self.trouble.or_else(|| self.end.as_ref().and_then(|end| record::difference(&self.record, end)));
+        let unstamped = match self.stamped {
+            Some(stamped) => stamped.finish(&mut self.record)?,
+            None => None,
+        };
+        let differing = || self.end.as_ref().and_then(|end| record::difference(&self.record, end));
+        let trouble = self.trouble.or_else(differing).or(unstamped);
         self.record.status = match (&trouble, self.interrupted) {
             (None, _) => CellStatus::Complete,
             (Some(_), true) => CellStatus::Interrupted,

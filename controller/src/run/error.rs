@@ -6,7 +6,7 @@ use crate::home::HomeError;
 use crate::local_agent::LocalAgentError;
 use crate::session::SessionError;
 use crate::store::FolderError;
-use crate::store::samples::SamplesError;
+use crate::store::table::TableError;
 
 /// A run that could not begin, or could not go on. What there was is kept.
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +16,7 @@ pub(crate) enum RunError {
     Folder(#[from] FolderError),
     /// The disk, while samples were written.
     #[error(transparent)]
-    Samples(#[from] SamplesError),
+    Samples(#[from] TableError),
     /// This host's agent.
     #[error(transparent)]
     LocalAgent(#[from] LocalAgentError),

@@ -11,6 +11,7 @@ mod prepare;
 mod record;
 mod resume;
 mod schedule;
+mod stamped;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rpycbench_measure::statistics::quantile::linear;
 use rpycbench_measure::{Call, ClientModel, Workload};
 use rpycbench_proto::message::{
-    CellName, ConfinementFacts, Driven, End, Exit, HostFacts, Link, Measure, PythonFacts, Stream,
+    CellName, ConfinementFacts, Driven, End, Exit, HostFacts, Link, Measure, Part, PythonFacts, Stamped, Stream,
 };
 use sha2::{Digest, Sha256};
 
@@ -16,9 +16,9 @@ use crate::plan::{Cell, DRIVER, NamedWorkload, Plan};
 use crate::session::Agent;
 use crate::store::manifest::{
     CellRecord, CellStatus, ExitRecord, HostRecord, LinkRecord, Manifest, MeasureRecord, PingRecord, SCHEMA,
-    ServerRecord, TopologyRecord, WorkloadRecord,
+    ServerRecord, StampsRecord, TopologyRecord, WorkloadRecord,
 };
-use crate::store::samples::CellKey;
+use crate::store::table::CellKey;
 
 /// The manifest of a run that is about to begin.
 pub(super) fn manifest(settings: &Settings, run_id: &str, now: Timestamp) -> Manifest {
@@ -179,9 +179,11 @@ pub(super) fn cell(plan: &Plan, cell: Cell) -> CellRecord {
     let topology = plan.topologies[cell.topology].name.clone();
     let server = plan.servers[cell.server].name.clone();
     let NamedWorkload { name: workload, workload: load } = &plan.workloads[cell.workload];
+    let file = |folder| format!("{folder}/{topology}.{server}.{workload}.{DRIVER}.b{:03}.parquet", cell.block);
     CellRecord {
         id: cell.id,
-        samples: format!("samples/{topology}.{server}.{workload}.{DRIVER}.b{:03}.parquet", cell.block),
+        samples: file("samples"),
+        stamps: plan.stamps.then(|| StampsRecord { file: file("stamps"), ..StampsRecord::default() }),
         topology,
         server,
         workload: workload.clone(),
@@ -219,9 +221,9 @@ pub(super) fn key(cell: &CellRecord) -> CellKey {
     CellKey { topology, server, workload, driver, block: *block }
 }
 
-/// The name of a cell's samples at the agent that takes them.
-pub(super) fn stream(manifest: &Manifest, cell: &CellRecord, agent: String) -> Stream {
-    Stream { run_id: manifest.run_id.clone(), agent, cell: name(cell), attempt: cell.attempt }
+/// The name of a cell's samples, or stamps, at the agent that takes them.
+pub(super) fn stream(manifest: &Manifest, cell: &CellRecord, agent: String, part: Part) -> Stream {
+    Stream { run_id: manifest.run_id.clone(), agent, cell: name(cell), attempt: cell.attempt, part }
 }
 
 /// Enters what a cell's samples ended with.
@@ -230,7 +232,30 @@ pub(super) fn end(cell: &mut CellRecord, End { samples, driven, .. }: &End) {
     if let Some(driven) = driven {
         cell.round_trips_per_call = Some(driven.round_trips_per_call);
         cell.connections_opened = Some(driven.connections_opened);
+        if let Some(stamps) = &mut cell.stamps {
+            stamps.clients = driven.clients.iter().map(Into::into).collect();
+        }
     }
+}
+
+/// Enters what a cell's stamps ended with.
+pub(super) fn end_of_stamps(stamps: &mut StampsRecord, End { samples, stamped, .. }: &End) {
+    stamps.reported = Some(*samples);
+    stamps.full = stamped.is_some_and(|Stamped { full }| full);
+}
+
+/// What is missing of the stamps that a cell was to have.
+pub(super) fn missing_stamps(cell: &CellRecord, end: Option<&End>) -> Option<String> {
+    let stamps = cell.stamps.as_ref()?;
+    let what = match end {
+        None => format!("only {} of them have come, and no end", stamps.stored),
+        Some(End { stamped: None, .. }) => "the server did not end as it was told".to_owned(),
+        Some(End { samples, .. }) if *samples != stamps.stored => {
+            format!("the agent counts {samples}, the controller {}", stamps.stored)
+        }
+        Some(_) => return None,
+    };
+    Some(format!("what the server has stamped is not whole: {what}"))
 }
 
 /// In what the counts of a cell differ.

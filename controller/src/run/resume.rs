@@ -8,9 +8,8 @@ use jiff::Timestamp;
 use super::record;
 use crate::plan::{Cell, Plan};
 use crate::results::ResultsError;
-use crate::store::manifest::{CellRecord, CellStatus, Manifest};
-use crate::store::samples;
-use crate::store::{FolderError, RunFolder};
+use crate::store::manifest::{CellRecord, CellStatus, Manifest, StampsRecord};
+use crate::store::{FolderError, RunFolder, samples, stamps};
 
 /// Where samples of attempts lie that another has taken the place of: not among those that count.
 const ATTEMPTS: &str = "attempts";
@@ -45,10 +44,15 @@ impl Unfinished {
         cells.into_iter().filter(|cell| !is_here(cell)).collect()
     }
 
-    /// Whether a cell was completed and its samples are as many as were counted then.
+    /// Whether a cell was completed, and its samples and stamps are as many as were counted then.
     fn is_whole(&self, record: &CellRecord) -> bool {
         let stored = || samples::read(&self.folder.join(&record.samples)).map(|columns| columns.ok.len() as u64);
-        record.status == CellStatus::Complete && stored().is_ok_and(|rows| rows == record.stored)
+        let stamped = |of: &StampsRecord| {
+            stamps::read(&self.folder.join(&of.file)).is_ok_and(|stamps| stamps.len() as u64 == of.stored)
+        };
+        record.status == CellStatus::Complete
+            && stored().is_ok_and(|rows| rows == record.stored)
+            && record.stamps.as_ref().is_none_or(stamped)
     }
 
     /// Opens the run for these cells: what there is of them is kept as an attempt that does not count.
@@ -62,8 +66,7 @@ impl Unfinished {
         let folder = RunFolder::open(self.folder);
         for mut record in old.into_iter().filter(|record| record.status != CellStatus::NotRun) {
             // Where its samples do not count; there may be none.
-            folder.rename(&record.samples, &aside(&record))?;
-            record.samples = aside(&record);
+            put_aside(&folder, &mut record)?;
             self.manifest.attempts.push(record);
         }
         self.manifest.resumed.push(Timestamp::now().to_string());
@@ -75,13 +78,24 @@ impl Unfinished {
     }
 }
 
-/// Where the samples of an attempt lie that does not count.
-pub(super) fn aside(record: &CellRecord) -> String {
+/// Moves the files of an attempt to where they do not count; there may be none.
+pub(super) fn put_aside(folder: &RunFolder, record: &mut CellRecord) -> Result<(), FolderError> {
+    let before: Vec<String> = record.files().map(str::to_owned).collect();
+    name_aside(record);
+    before.iter().zip(record.files()).try_for_each(|(from, to)| folder.rename(from, to))
+}
+
+/// Gives the files of an attempt the names that they have where they do not count.
+pub(super) fn name_aside(record: &mut CellRecord) {
     if Path::new(&record.samples).starts_with(ATTEMPTS) {
-        return record.samples.clone();
+        return;
     }
     let name = Path::new(&record.samples).file_stem().unwrap_or_default().to_string_lossy();
-    format!("{ATTEMPTS}/{name}.a{}.parquet", record.attempt)
+    let aside = format!("{ATTEMPTS}/{name}.a{}", record.attempt);
+    if let Some(stamps) = &mut record.stamps {
+        stamps.file = format!("{aside}.stamps.parquet");
+    }
+    record.samples = format!("{aside}.parquet");
 }
 
 fn is_of(record: &CellRecord, plan: &Plan, cell: Cell) -> bool {

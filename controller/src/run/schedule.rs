@@ -75,13 +75,15 @@ impl Run<'_> {
                 self.lose(host, "is lost: it did not stop a cell in time", going);
             }
             for over in going.extract_if(.., |cell| cell.is_over()) {
-                let (host, stream) = over.source();
                 self.leave_clocks(&self.hosts_of(over.cell()));
+                let sources = over.sources();
                 self.finish(over)?;
                 self.manifest.cells_wall_s = before_s + began.elapsed().as_secs_f64();
                 self.folder.save(&self.manifest)?;
                 // Only now are the samples on this disk, and it is on it that they are.
-                self.send(host, Command::Stored { stream }).await;
+                for (host, stream) in sources {
+                    self.send(host, Command::Stored { stream }).await;
+                }
             }
         }
     }
@@ -115,7 +117,7 @@ impl Run<'_> {
                 self.leave_out(cell, &reason);
                 continue;
             }
-            let agent = self.agent_name(self.settings.plan.topologies[cell.topology].client);
+            let agent = |host| self.agent_name(host);
             let starting = Going::new(&self.settings.plan, cell, number, &self.manifest, self.folder.path(), agent)?;
             self.reporter.tell(&RunEvent::CellStarted {
                 cell: starting.name().to_owned(),

@@ -5,17 +5,26 @@
 
 use std::path::Path;
 
-use rpycbench_proto::message::{Begin, End, Stream};
+use rpycbench_proto::message::{Begin, End, Part, Stream};
 use rpycbench_proto::segment::{Chain, Segment, SegmentError};
 
-use super::samples::{CellKey, SamplesError, SamplesWriter};
+use super::samples::SamplesWriter;
+use super::stamps::StampsWriter;
+use super::table::{CellKey, TableError};
 
 /// A stream that is being taken in.
 pub struct Incoming {
     stream: Stream,
     chain: Chain,
+    /// What came instead of it.
+    foreign: Option<Stream>,
     epoch_ns: i64,
-    writer: SamplesWriter,
+    writer: Writer,
+}
+
+enum Writer {
+    Samples(SamplesWriter),
+    Stamps(StampsWriter),
 }
 
 /// What a segment has brought.
@@ -36,22 +45,25 @@ pub enum IncomingError {
     #[error(transparent)]
     Segment(#[from] SegmentError),
     /// It begins another stream than the one that was asked for.
-    #[error("the samples are those of attempt {} at {} by {} in run {}", .0.attempt, .0.cell, .0.agent, .0.run_id)]
+    #[error("the {} are those of attempt {} at {} by {} in run {}", .0.part.name(), .0.attempt, .0.cell, .0.agent, .0.run_id)]
     Foreign(Box<Stream>),
     /// It could not be written.
     #[error(transparent)]
-    Samples(#[from] SamplesError),
+    Table(#[from] TableError),
 }
 
 impl Incoming {
-    /// Begins the file of a stream's samples, as [`SamplesWriter::create`] does. Their times become relative to `epoch_ns` of
-    /// the host's clock.
+    /// Begins the file of a stream, as [`SamplesWriter::create`] does. Its times become relative to `epoch_ns` of the host's
+    /// clock.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn create(path: &Path, key: CellKey, stream: Stream, epoch_ns: i64) -> Result<Self, SamplesError> {
-        let writer = SamplesWriter::create(path, key)?;
-        Ok(Self { stream, chain: Chain::default(), epoch_ns, writer })
+    pub fn create(path: &Path, key: CellKey, stream: Stream, epoch_ns: i64) -> Result<Self, TableError> {
+        let writer = match stream.part {
+            Part::Samples => Writer::Samples(SamplesWriter::create(path, key)?),
+            Part::Stamps => Writer::Stamps(StampsWriter::create(path, key)?),
+        };
+        Ok(Self { stream, chain: Chain::default(), foreign: None, epoch_ns, writer })
     }
 
     /// Takes a segment.
@@ -60,16 +72,25 @@ impl Incoming {
     /// When it is not the next of the stream, or cannot be written.
     pub fn take(&mut self, sealed: &[u8]) -> Result<Arrived, IncomingError> {
         let (segment, _) = self.chain.open(sealed)?;
-        match segment {
-            Segment::Begin(Begin { stream, .. }) if stream != self.stream => {
+        match (segment, &mut self.writer) {
+            (Segment::Begin(Begin { stream, .. }), _) if stream != self.stream => {
+                let stream = self.foreign.insert(stream).clone();
                 Err(IncomingError::Foreign(Box::new(stream)))
             }
-            Segment::Begin(Begin { cpus, .. }) => Ok(Arrived::Begun(cpus)),
-            Segment::Rows(samples) => {
-                self.writer.append(&samples, self.epoch_ns)?;
+            (Segment::Begin(Begin { cpus, .. }), _) => Ok(Arrived::Begun(cpus)),
+            (Segment::Rows(samples), Writer::Samples(writer)) => {
+                writer.append(&samples, self.epoch_ns)?;
                 Ok(Arrived::Rows(samples.len() as u64, samples.failed() as u64))
             }
-            Segment::End(end) => Ok(Arrived::Ended(end)),
+            (Segment::Stamps(stamps), Writer::Stamps(writer)) => {
+                writer.append(&stamps, self.epoch_ns)?;
+                Ok(Arrived::Rows(stamps.len() as u64, 0))
+            }
+            (Segment::End(end), _) => Ok(Arrived::Ended(end)),
+            // Of a stream that was refused when it began.
+            (Segment::Rows(_) | Segment::Stamps(_), _) => {
+                Err(IncomingError::Foreign(Box::new(self.foreign.clone().unwrap_or_default())))
+            }
         }
     }
 
@@ -77,7 +98,10 @@ impl Incoming {
     ///
     /// # Errors
     /// When that is not possible; there is no file then.
-    pub fn finish(self) -> Result<u64, SamplesError> {
-        self.writer.finish()
+    pub fn finish(self) -> Result<u64, TableError> {
+        match self.writer {
+            Writer::Samples(writer) => writer.finish(),
+            Writer::Stamps(writer) => writer.finish(),
+        }
     }
 }

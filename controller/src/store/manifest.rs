@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::words::{below, block, by_words, perhaps_word, word};
 
+mod stamps;
+pub use stamps::{PairingRecord, StampsRecord};
+
 /// The newest layout of `run.json` this program writes and the only one it reads.
 pub const SCHEMA: u32 = 1;
 
@@ -321,6 +324,9 @@ pub struct CellRecord {
     /// Where its samples are, relative to the run folder.
     #[serde(deserialize_with = "below")]
     pub samples: String,
+    /// What its server has stamped; absent where it was not asked for stamps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamps: Option<StampsRecord>,
     /// Whether they were fetched from what the agent had kept when the run was taken up again: nothing is known then of the
     /// server's end.
     #[serde(default)]
@@ -344,6 +350,12 @@ pub struct CellRecord {
 }
 
 impl CellRecord {
+    /// Its files in the run folder.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        let stamps = self.stamps.as_ref().map(|stamps| stamps.file.as_str());
+        std::iter::once(self.samples.as_str()).chain(stamps)
+    }
+
     /// Whether both are of the same cell.
     pub fn is_another_attempt_of(&self, other: &Self) -> bool {
         let place =

@@ -5,6 +5,8 @@ pub mod incoming;
 pub mod manifest;
 pub mod probes;
 pub mod samples;
+pub mod stamps;
+pub mod table;
 mod words;
 
 pub use folder::{FolderError, RunFolder, write_atomically};

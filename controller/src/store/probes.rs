@@ -16,7 +16,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::record::RowAccessor;
 use parquet::schema::parser::parse_message_type;
 
-use super::samples::{Optional, column};
+use super::table::{Optional, column};
 use crate::store::{FolderError, write_atomically};
 
 const SCHEMA: &str = "

@@ -8,7 +8,8 @@ use rpycbench_controller::store::manifest::{
     CellRecord, CellStatus, ExitRecord, HostRecord, LinkRecord, Manifest, MeasureRecord, PingRecord, SCHEMA,
     ServerRecord, TopologyRecord, WorkloadRecord,
 };
-use rpycbench_controller::store::samples::{CellKey, SamplesWriter};
+use rpycbench_controller::store::samples::SamplesWriter;
+use rpycbench_controller::store::table::CellKey;
 use rpycbench_measure::Samples;
 
 /// What the driving host's clock says when the run is opened.
@@ -186,6 +187,7 @@ fn cell(
         stored: 0,
         failed: 0,
         samples: format!("samples/{id:04}.parquet"),
+        stamps: None,
         round_trips_per_call: None,
         connections_opened: None,
         server_startup_ns: None,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::model::{placement, stack};
+use super::model::{placement, stack, stamping};
 use super::samples::stream;
 use super::{InvalidMessage, address, missing, nonce, port, ports, run_id, widened};
 use crate::message::{Command, Open};
@@ -34,20 +34,23 @@ impl From<Command> for pb::Command {
                 let (address, ports) = (address.to_string(), widened(ports));
                 Kind::Reach(pb::Reach { address, ports, consent: consent.map(Into::into) })
             }
-            Command::Serve { cell, server, address, placement, name } => Kind::Serve(pb::Serve {
+            Command::Serve { cell, server, address, placement, name, attempt, stamping } => Kind::Serve(pb::Serve {
                 cell,
                 server: Some(server.into()),
                 address: address.to_string(),
                 placement: pb::Placement::from(placement).into(),
                 name: Some(name.into()),
+                attempt,
+                stamping: stamping.map(Into::into),
             }),
-            Command::Arm { cell, stack, workload, placement, name, attempt } => Kind::Arm(pb::Arm {
+            Command::Arm { cell, stack, workload, placement, name, attempt, stamped } => Kind::Arm(pb::Arm {
                 cell,
                 stack: pb::Stack::from(stack).into(),
                 workload: Some(workload.into()),
                 placement: pb::Placement::from(placement).into(),
                 name: Some(name.into()),
                 attempt,
+                stamped,
             }),
             Command::Agree { cell, nonce } => Kind::Agree(pb::Agree { cell, nonce: nonce.into() }),
             Command::Drive { cell, target, consent } => {
@@ -100,6 +103,8 @@ impl TryFrom<pb::Command> for Command {
                 address: address("serve.address", &serve.address)?,
                 placement: placement(serve.placement)?,
                 name: serve.name.unwrap_or_default().into(),
+                attempt: serve.attempt,
+                stamping: serve.stamping.map(stamping).transpose()?,
             },
             Kind::Arm(arm) => Self::Arm {
                 cell: arm.cell,
@@ -108,6 +113,7 @@ impl TryFrom<pb::Command> for Command {
                 placement: placement(arm.placement)?,
                 name: arm.name.unwrap_or_default().into(),
                 attempt: arm.attempt,
+                stamped: arm.stamped,
             },
             Kind::Agree(agree) => Self::Agree { cell: agree.cell, nonce: nonce("agree.nonce", agree.nonce)? },
             Kind::Drive(drive) => Self::Drive {

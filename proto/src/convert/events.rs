@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use rpycbench_measure::histogram::HistogramParts;
 
+use super::samples::part;
 use super::{InvalidMessage, address, missing, nonce, port, ports, widened};
 use crate::message::{Event, Failure};
 use crate::pb;
@@ -54,7 +55,9 @@ impl From<Event> for pb::Event {
                 above: histogram.above,
                 largest_ns: histogram.largest,
             }),
-            Event::Segment { cell, sealed } => Kind::Segment(pb::Segment { cell, sealed }),
+            Event::Segment { cell, part, sealed } => {
+                Kind::Segment(pb::Segment { cell, sealed, part: pb::Part::from(part).into() })
+            }
             Event::HandedOver { cell, trouble } => Kind::HandedOver(pb::HandedOver { cell, trouble }),
             Event::Kept { streams } => Kind::Kept(pb::Kept { streams: streams.into_iter().map(Into::into).collect() }),
             Event::Stopped { cell, server, driver } => {
@@ -128,7 +131,7 @@ impl TryFrom<pb::Event> for Event {
                     largest: progress.largest_ns,
                 },
             },
-            Kind::Segment(pb::Segment { cell, sealed }) => Self::Segment { cell, sealed },
+            Kind::Segment(pb::Segment { cell, sealed, part: of }) => Self::Segment { cell, part: part(of)?, sealed },
             Kind::HandedOver(pb::HandedOver { cell, trouble }) => Self::HandedOver { cell, trouble },
             Kind::Kept(pb::Kept { streams }) => {
                 Self::Kept { streams: streams.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()? }

@@ -2,7 +2,9 @@
 
 use std::num::NonZeroU16;
 
-use rpycbench_measure::{Call, ClientModel, FlaskMode, Placement, RpycMode, Server, ServerKind, Stack, Workload};
+use rpycbench_measure::{
+    Call, ClientModel, FlaskMode, Placement, RpycMode, Server, ServerKind, Stack, Stamping, Workload,
+};
 
 use super::{InvalidMessage, missing, port, unknown};
 use crate::pb;
@@ -79,6 +81,23 @@ impl TryFrom<pb::Server> for Server {
             }),
         };
         Ok(Self { kind, port: NonZeroU16::new(port("server.port", server.port)?) })
+    }
+}
+
+impl From<Stamping> for pb::Stamping {
+    fn from(Stamping { connections, each }: Stamping) -> Self {
+        Self { connections, each }
+    }
+}
+
+pub(super) fn stamping(pb::Stamping { connections, each }: pb::Stamping) -> Result<Stamping, InvalidMessage> {
+    let sound = |count: &u32| (1..=Stamping::MOST).contains(count);
+    match [connections, each].iter().find(|count| !sound(count)) {
+        None => Ok(Stamping { connections, each }),
+        Some(count) => {
+            let rule = format!("has counts from 1 to {}, found {count}", Stamping::MOST);
+            Err(InvalidMessage::new("serve.stamping", rule))
+        }
     }
 }
 

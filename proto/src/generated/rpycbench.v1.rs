@@ -436,6 +436,21 @@ pub struct Serve {
     pub placement: i32,
     #[prost(message, optional, tag = "5")]
     pub name: ::core::option::Option<CellName>,
+    /// From 1: how often this cell was begun in this run.
+    #[prost(uint32, tag = "6")]
+    pub attempt: u32,
+    /// Absent: the server is not to stamp.
+    #[prost(message, optional, tag = "7")]
+    pub stamping: ::core::option::Option<Stamping>,
+}
+/// When a server had received each request and answered it: `each` of them for each of `connections` connections. Threaded
+/// servers count them together; of a forking one each connection has its own.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Stamping {
+    #[prost(uint32, tag = "1")]
+    pub connections: u32,
+    #[prost(uint32, tag = "2")]
+    pub each: u32,
 }
 /// The CPUs a role's processes were pinned to, and what could not be done.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -512,6 +527,9 @@ pub struct Arm {
     /// From 1: how often this cell was begun in this run.
     #[prost(uint32, tag = "6")]
     pub attempt: u32,
+    /// The server stamps: the driver notes which stamps belong to which sample.
+    #[prost(bool, tag = "7")]
+    pub stamped: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Armed {
@@ -577,34 +595,39 @@ pub struct NullableColumn {
     #[prost(sint64, repeated, tag = "2")]
     pub values: ::prost::alloc::vec::Vec<i64>,
 }
-/// The samples of one attempt at a cell.
+/// The samples of one attempt at a cell, or the stamps of its server.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Stream {
     #[prost(string, tag = "1")]
     pub run_id: ::prost::alloc::string::String,
-    /// The agent that drove, by the name in its certificate.
+    /// The agent that drove, or served, by the name in its certificate.
     #[prost(string, tag = "2")]
     pub agent: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "3")]
     pub cell: ::core::option::Option<CellName>,
     #[prost(uint32, tag = "4")]
     pub attempt: u32,
+    #[prost(enumeration = "Part", tag = "5")]
+    pub part: i32,
 }
-/// A part of a stream, in order.
+/// A piece of a stream, in order.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Segment {
     #[prost(uint32, tag = "1")]
     pub cell: u32,
-    /// Sealed: see src/segment.rs. Of the three messages that follow.
+    /// Sealed: see src/segment.rs. Of the messages that follow.
     #[prost(bytes = "vec", tag = "2")]
     pub sealed: ::prost::alloc::vec::Vec<u8>,
+    /// Of which of the cell's streams: one agent may send both at once.
+    #[prost(enumeration = "Part", tag = "3")]
+    pub part: i32,
 }
 /// The first segment of a stream.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Begin {
     #[prost(message, optional, tag = "1")]
     pub stream: ::core::option::Option<Stream>,
-    /// The driver's.
+    /// The driver's; empty for stamps.
     #[prost(uint32, repeated, tag = "3")]
     pub cpus: ::prost::alloc::vec::Vec<u32>,
 }
@@ -633,21 +656,37 @@ pub struct Rows {
     pub tcp_ns: ::core::option::Option<NullableColumn>,
     #[prost(message, optional, tag = "12")]
     pub handshake_ns: ::core::option::Option<NullableColumn>,
+    #[prost(message, optional, tag = "13")]
+    pub client_port: ::core::option::Option<NullableColumn>,
+}
+/// The same of stamps, in the order in which the server claimed its rows.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StampRows {
+    #[prost(sint64, repeated, tag = "1")]
+    pub peer_port_delta: ::prost::alloc::vec::Vec<i64>,
+    #[prost(sint64, repeated, tag = "2")]
+    pub received_ns_delta: ::prost::alloc::vec::Vec<i64>,
+    /// Answered minus received of the same row; null where a request is never answered.
+    #[prost(message, optional, tag = "3")]
+    pub served_ns: ::core::option::Option<NullableColumn>,
 }
 /// The last segment of a stream.
-#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct End {
     /// Rows before it, which the controller counts too.
     #[prost(uint64, tag = "1")]
     pub samples: u64,
     #[prost(uint64, tag = "2")]
     pub failed: u64,
-    /// Absent where the driver did not reach its end.
+    /// Absent where the driver did not reach its end, and for stamps.
     #[prost(message, optional, tag = "3")]
     pub driven: ::core::option::Option<Driven>,
+    /// Absent where the server did not end as it was told, and for samples.
+    #[prost(message, optional, tag = "4")]
+    pub stamped: ::core::option::Option<Stamped>,
 }
 /// What a driver tells that reached its end.
-#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Driven {
     /// Rows the workload asked for; fewer samples mean that it ended early all the same.
     #[prost(uint64, tag = "1")]
@@ -657,6 +696,33 @@ pub struct Driven {
     pub round_trips_per_call: f64,
     #[prost(uint64, tag = "3")]
     pub connections_opened: u64,
+    /// In order; none where the server did not stamp.
+    #[prost(message, repeated, tag = "4")]
+    pub clients: ::prost::alloc::vec::Vec<ClientPairing>,
+}
+/// Which of the server's stamps belong to the samples of one client. Of the stamps with one peer port, in their order: where
+/// there is a `port`, sample k has those from first + k * each on; where there is none, each sample has those from `first` on
+/// of the connection that it opened, from its own `client_port`. `each` of them, of which the caller waited for `waited`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ClientPairing {
+    #[prost(uint32, optional, tag = "1")]
+    pub port: ::core::option::Option<u32>,
+    #[prost(uint64, tag = "2")]
+    pub first: u64,
+    #[prost(uint64, tag = "3")]
+    pub each: u64,
+    #[prost(uint64, tag = "4")]
+    pub waited: u64,
+    /// Why nothing of this can be told; else absent.
+    #[prost(string, optional, tag = "5")]
+    pub unpaired: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// What is told of a server that was stamped to its end.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Stamped {
+    /// Every row it could be asked for is taken: there may have been requests without one.
+    #[prost(bool, tag = "1")]
+    pub full: bool,
 }
 /// Asks for what this agent keeps of the run.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -673,7 +739,7 @@ pub struct KeptStream {
     /// Rows that can be read.
     #[prost(uint64, tag = "2")]
     pub samples: u64,
-    /// Whether it has its End, with a Driven in it.
+    /// Whether it has its End, with a Driven or Stamped in it.
     #[prost(bool, tag = "3")]
     pub whole: bool,
 }
@@ -956,6 +1022,35 @@ impl Call {
             "CALL_UNSPECIFIED" => Some(Self::Unspecified),
             "CALL_ATTRIBUTE" => Some(Self::Attribute),
             "CALL_BOUND" => Some(Self::Bound),
+            _ => None,
+        }
+    }
+}
+/// What of an attempt at a cell a stream holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Part {
+    /// What a driver has taken; all there is to whoever does not know of parts.
+    Samples = 0,
+    /// What a server has stamped.
+    Stamps = 1,
+}
+impl Part {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Samples => "PART_SAMPLES",
+            Self::Stamps => "PART_STAMPS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PART_SAMPLES" => Some(Self::Samples),
+            "PART_STAMPS" => Some(Self::Stamps),
             _ => None,
         }
     }

@@ -76,9 +76,16 @@ fn segments(bytes: &[u8]) -> bool {
         let before = chain.clone();
         match chain.open(rest) {
             Ok((segment, length)) => {
-                if let Segment::Rows(samples) = segment {
-                    assert!(samples.is_rectangular(), "rows are whole");
-                    rows += samples.len() as u64;
+                match segment {
+                    Segment::Rows(samples) => {
+                        assert!(samples.is_rectangular(), "rows are whole");
+                        rows += samples.len() as u64;
+                    }
+                    Segment::Stamps(stamps) => {
+                        assert!(stamps.is_rectangular(), "rows are whole");
+                        rows += stamps.len() as u64;
+                    }
+                    Segment::Begin(_) | Segment::End(_) => {}
                 }
                 rest = &rest[length..];
             }

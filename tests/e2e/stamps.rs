@@ -1,0 +1,90 @@
+//! When a server had each request and answered it, and that each sample finds its own.
+
+use std::fs;
+use std::path::Path;
+
+use rpycbench_controller::results::parse_manifest;
+use rpycbench_controller::store::manifest::{CellRecord, Manifest};
+use rpycbench_controller::store::{samples, stamps};
+use rpycbench_measure::pairing::{Paired, Why, pair};
+use rpycbench_tests::Sandbox;
+use rpycbench_tests::sandbox::plan;
+
+const ALL: &[&str] = &["rpyc-threaded", "rpyc-forking", "flask-threaded"];
+const CONNECT: &str = "[[workloads]]\nname = \"connect\"\nkind = \"connect\"\ncount = 20\nwarmup = 2\n";
+
+fn closed(name: &str, rest: &str) -> String {
+    format!("[[workloads]]\nname = {name:?}\nkind = \"closed\"\nrequests = 40\nwarmup = 3\n{rest}")
+}
+
+fn manifest(folder: &Path) -> Manifest {
+    let path = folder.join("run.json");
+    parse_manifest(&path, &fs::read(&path).expect("run.json")).expect("a manifest")
+}
+
+/// Pairs the samples of a cell as whoever reads the run folder can. Every pair lies within its call: driver and server read
+/// the same clock here, and their times are relative to the same instant.
+fn paired(folder: &Path, cell: &CellRecord) -> Paired {
+    let name = format!("{} {}", cell.server, cell.workload);
+    let record = cell.stamps.as_ref().unwrap_or_else(|| panic!("{name} has stamps"));
+    let columns = samples::read(&folder.join(&cell.samples)).expect("samples");
+    let stamps = stamps::read(&folder.join(&record.file)).expect("stamps");
+    assert_eq!((columns.ok.len() as u64, stamps.len() as u64), (cell.stored, record.stored), "{name}");
+    assert_eq!(record.reported, Some(record.stored), "{name}");
+    assert!(!record.full, "{name}: every request has a row");
+    let paired = pair(&columns.calls(), &stamps, &record.pairings(), record.full);
+    assert_eq!(paired.served.len(), columns.ok.len(), "{name}");
+    for (row, served) in paired.served.iter().enumerate() {
+        let Some(served) = served else { continue };
+        let instants = [columns.start_ns[row], served.received_ns, served.answered_ns, columns.end_ns[row]];
+        assert!(instants.is_sorted(), "{name}, sample {row}: {instants:?}");
+        let span = served.answered_ns - served.received_ns;
+        assert!(0 < served.server_ns && served.server_ns <= span, "{name}, sample {row}: {served:?}");
+    }
+    paired
+}
+
+#[test]
+fn every_sample_finds_when_its_server_had_it_and_had_answered_it() {
+    let sandbox = Sandbox::new();
+    let workloads = [
+        closed("one", ""),
+        closed("three", "clients = 3\nclient_model = \"threads\"\n"),
+        closed("processes", "clients = 3\nclient_model = \"processes\"\n"),
+        closed("bound", "clients = 2\ncall = \"bound\"\n"),
+        CONNECT.to_owned(),
+    ];
+    let outcome = sandbox.run(&plan(ALL, &workloads.concat()), &[]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let folder = sandbox.latest();
+    let run = manifest(&folder);
+    assert_eq!(run.cells.len(), ALL.len() * workloads.len());
+    for cell in &run.cells {
+        let Paired { served, unpaired } = paired(&folder, cell);
+        let expected = if (cell.server.as_str(), cell.workload.as_str()) == ("flask-threaded", "connect") {
+            // HTTP asks nothing on a connection that is only opened.
+            vec![(Why::NoRequest, cell.stored)]
+        } else {
+            assert_eq!(served.iter().flatten().count() as u64, cell.stored, "{}: {unpaired:?}", cell.samples);
+            Vec::new()
+        };
+        assert_eq!(unpaired.into_iter().collect::<Vec<_>>(), expected, "{}", cell.samples);
+    }
+}
+
+#[test]
+fn a_plan_without_stamps_leaves_none() {
+    let sandbox = Sandbox::new();
+    let text = plan(ALL, &(closed("one", "") + CONNECT)).replace("blocks = 1", "blocks = 1\nstamps = \"off\"");
+    let outcome = sandbox.run(&text, &[]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let folder = sandbox.latest();
+    assert!(!folder.join("stamps").exists());
+    let run = manifest(&folder);
+    assert_eq!(run.cells.len(), 6);
+    for cell in run.cells {
+        assert_eq!(cell.stamps, None, "{}", cell.samples);
+        let columns = samples::read(&folder.join(&cell.samples)).expect("samples");
+        assert!(columns.client_port.is_empty(), "{}: ports are noted only to be paired", cell.samples);
+    }
+}

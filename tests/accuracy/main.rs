@@ -9,6 +9,7 @@
 
 mod clock;
 mod lan;
+mod ways;
 
 use std::sync::Mutex;
 

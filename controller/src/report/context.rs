@@ -9,6 +9,7 @@ use super::network::{self, Network};
 use super::pairs::{Pairs, hosts_of_pairs};
 use super::published::{self, Beside};
 use super::view::{Difference, Section, View};
+use super::ways::{self, Ways};
 use super::{ReportError, summary};
 use crate::results::schema::{CellResult, Results};
 use crate::store::manifest::{CellRecord, CellStatus, Manifest, TopologyRecord, WorkloadRecord};
@@ -41,6 +42,8 @@ struct Topology<'a> {
     latency: Vec<Table<'a>>,
     concurrency: Vec<Table<'a>>,
     ratios: Vec<Ratio<'a>>,
+    /// Where the time goes, as far as servers have stamped.
+    ways: Vec<Ways<'a>>,
     /// Against the baseline, where there is one.
     network: Vec<Network<'a>>,
 }
@@ -127,6 +130,7 @@ fn topology<'a>(view: &View<'a>, record: &'a TopologyRecord) -> Topology<'a> {
         latency: here(view.latencies(), false),
         concurrency: here(view.concurrencies(), true),
         ratios: ratios(view, record),
+        ways: view.closed().iter().filter_map(|it| ways::of(&it.of_topology(&record.name))).collect(),
         network: record.baseline.as_ref().map(|it| network::against(view, record, it)).unwrap_or_default(),
     }
 }

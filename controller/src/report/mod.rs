@@ -12,6 +12,7 @@ mod pairs;
 mod published;
 mod summary;
 mod view;
+mod ways;
 
 use std::path::{Path, PathBuf};
 

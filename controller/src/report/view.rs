@@ -44,6 +44,10 @@ impl<'a> View<'a> {
         self.sections(|workload| is_closed(workload) && Some(workload.clients) == fewest)
     }
 
+    pub(super) fn closed(&self) -> Vec<Section<'a>> {
+        self.sections(is_closed)
+    }
+
     pub(super) fn concurrencies(&self) -> Vec<Section<'a>> {
         self.sections(|workload| is_closed(workload) && workload.clients > 1)
     }

@@ -8,6 +8,7 @@ use rpycbench_measure::statistics::{BlockSamples, Cell, Metric, quantile};
 use super::compute::Place;
 use super::schema::{CellResult, PartResult};
 use super::verdict::{self, Evidence};
+use super::ways::Ways;
 use crate::store::manifest::{CellRecord, Manifest};
 use crate::store::samples::{self, BlockColumns};
 
@@ -23,17 +24,22 @@ pub(super) fn gather(run_folder: &Path, manifest: &Manifest, place: Place<'_>) -
     let blocks = manifest.cells.iter().map(|cell| cell.block).max().unwrap_or(0);
     let mut parts = Parts::default();
     let mut unreadable = Vec::new();
+    let mut ways = Ways::default();
     let mut samples = Vec::new();
     for block in 1..=blocks {
         let record = records.iter().find(|record| record.block == block);
-        let read = record.filter(|it| it.stored > 0).map(|it| samples::read(&run_folder.join(&it.samples)));
+        let record = record.filter(|it| it.stored > 0);
+        let read = record.map(|it| (it, samples::read(&run_folder.join(&it.samples))));
         samples.push(match read {
             None => BlockSamples::default(),
-            Some(Ok(columns)) => {
+            Some((record, Ok(columns))) => {
                 parts.add(&columns);
+                if place.workload.kind == "closed" {
+                    ways.add(run_folder, manifest, record, &columns);
+                }
                 block_samples(&columns)
             }
-            Some(Err(error)) => {
+            Some((_, Err(error))) => {
                 unreadable.push((block, error.to_string()));
                 BlockSamples::default()
             }
@@ -41,7 +47,9 @@ pub(super) fn gather(run_folder: &Path, manifest: &Manifest, place: Place<'_>) -
     }
     let cell = Cell::new(samples);
     let mut result = figures(&cell, place, &records);
-    result.parts = parts.into_results();
+    let (of_ways, unpaired) = ways.into_results();
+    result.parts = parts.into_results().into_iter().chain(of_ways).collect();
+    result.unpaired = unpaired;
     let evidence = Evidence { records: &records, blocks, unreadable: &unreadable, result: &result, cell: &cell };
     let (verdict, reasons) = verdict::of(&evidence);
     result.verdict = verdict.to_owned();
@@ -101,6 +109,7 @@ fn figures(cell: &Cell, place: Place<'_>, records: &[&CellRecord]) -> CellResult
         ci95: BTreeMap::from(ci95),
         round_trips_per_call: average(records.iter().filter_map(|it| it.round_trips_per_call)),
         parts: BTreeMap::new(),
+        unpaired: BTreeMap::new(),
         server_cpu_ns_per_call: server_cpu_ns_per_call(records),
         server_peak_memory_bytes: records
             .iter()
@@ -175,5 +184,6 @@ fn part_result(mut durations: Vec<i64>) -> PartResult {
         mean: (!durations.is_empty()).then(|| sum as f64 / durations.len() as f64),
         p50: quantile::linear(&durations, 0.5),
         p99: quantile::linear(&durations, 0.99),
+        range: None,
     }
 }

@@ -6,6 +6,7 @@ mod compute;
 mod files;
 pub mod schema;
 mod verdict;
+mod ways;
 
 pub use compute::{compute, compute_of};
 pub use files::{ResultsError, load, manifest, parse_manifest, write};

@@ -81,9 +81,13 @@ pub struct CellResult {
     pub ci95: BTreeMap<String, Option<[f64; 2]>>,
     /// Network round trips the caller waits for, measured.
     pub round_trips_per_call: Option<f64>,
-    /// Where the time of a connection goes: `tcp`, `handshake`. `connect` only.
+    /// Where the time goes. Of a connection: `tcp`, `handshake`. Of a call whose server has stamped: `out`, `server`, `between` (its
+    /// requests), `back`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parts: BTreeMap<String, PartResult>,
+    /// Calls whose server was to stamp, and of which its part is not known, by the reason.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unpaired: BTreeMap<String, u64>,
     /// CPU time of the server while it was under load, over the samples.
     pub server_cpu_ns_per_call: Option<f64>,
     /// The largest resident set of any one of the server's processes.
@@ -105,6 +109,22 @@ pub struct PartResult {
     pub p50: Option<f64>,
     /// 99th percentile.
     pub p99: Option<f64>,
+    /// Where these may be, for a part that depends on the clocks of two hosts; the figures above are in the middle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<RangeResult>,
+}
+
+/// How far a part can be told.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RangeResult {
+    /// The median is within.
+    pub p50: Option<[f64; 2]>,
+    /// The 99th percentile is within.
+    pub p99: Option<[f64; 2]>,
+    /// Whether the median is larger than it may be off.
+    pub p50_resolved: Option<bool>,
+    /// Likewise.
+    pub p99_resolved: Option<bool>,
 }
 
 /// One metric of one cell set against that of another.

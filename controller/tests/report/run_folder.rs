@@ -20,6 +20,7 @@ pub(crate) fn manifest(blocks: u32) -> Manifest {
     let mut manifest = Manifest {
         pings: Vec::new(),
         links: Vec::new(),
+        clocks: Vec::new(),
         schema: SCHEMA,
         run_id: "0198c0de-0000-7000-8000-000000000000".to_owned(),
         study: "rpyc-vs-http".to_owned(),

@@ -11,6 +11,7 @@ use self::figure::{Drawn, Figure, HeatMap, Panel, Point, Series, Shape};
 use super::ReportError;
 use super::pairs::{Pairs, hosts_of_pairs};
 use super::view::{Section, View, clients};
+use super::ways::PARTS;
 use crate::results::schema::CellResult;
 use crate::store::{FolderError, write_atomically};
 
@@ -59,6 +60,7 @@ impl Drawing {
 
     fn note(&self) -> String {
         let (sign, without) = match self {
+            Self::Figure(Figure { shape: Shape::Stacked, .. }) => ("", false),
             Self::Figure(figure) => ("whisker", figure.points().any(|point| point.interval.is_none())),
             Self::HeatMap(map) => ("±", map.points().any(|point| point.interval.is_none())),
         };
@@ -118,6 +120,9 @@ fn planned(view: &View<'_>) -> Vec<(&'static str, Result<Drawing, String>)> {
         ),
         ("percentile_comparison", latency().map(|it| Drawing::Figure(percentiles(view, &it)))),
     ];
+    if view.results.cells.iter().any(|cell| cell.parts.contains_key("server")) {
+        graphs.push(("where_the_time_goes", latency().map(|it| Drawing::Figure(ways(view, &it)))));
+    }
     if view.manifest.topologies.iter().any(|topology| topology.baseline.is_some()) {
         graphs.push(("localhost_vs_lan_comparison", latency().map(|it| Drawing::Figure(across(view, &it)))));
     }
@@ -204,6 +209,40 @@ fn percentiles(view: &View<'_>, section: &Section<'_>) -> Figure {
         shape: Shape::Lines,
         categories: METRICS.iter().map(|(_, label)| (*label).to_owned()).collect(),
         series,
+    }
+}
+
+/// By server and topology, the mean of each part above the others.
+fn ways(view: &View<'_>, section: &Section<'_>) -> Figure {
+    let mut topologies = view.topologies();
+    topologies.truncate(MOST_TOPOLOGIES);
+    let places = view.manifest.servers.iter().flat_map(|server| topologies.iter().map(move |it| (&server.name, it)));
+    let cells: Vec<_> = places.map(|(server, topology)| (server, topology, section.cell(topology, server))).collect();
+    let series = PARTS.iter().enumerate().map(|(place, (part, name))| Series {
+        name: (*name).to_owned(),
+        colour: place,
+        style: 0,
+        points: cells
+            .iter()
+            .map(|(.., cell)| Some(Point { value: cell.as_ref()?.parts.get(*part)?.mean? / 1e6, interval: None }))
+            .collect(),
+    });
+    Figure {
+        title: "Where the time of one call goes".to_owned(),
+        about: about(section, &topologies),
+        marks: "bars: means, one above the other",
+        x_label: "Server".to_owned(),
+        y_label: "Mean (ms)".to_owned(),
+        shape: Shape::Stacked,
+        series: series.collect(),
+        categories: cells
+            .iter()
+            .map(
+                |(server, topology, _)| {
+                    if topologies.len() > 1 { format!("{server}, {topology}") } else { (*server).clone() }
+                },
+            )
+            .collect(),
     }
 }
 

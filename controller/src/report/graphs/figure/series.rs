@@ -40,6 +40,8 @@ pub(in super::super) struct Figure {
 pub(in super::super) enum Shape {
     /// From 0, with the value written above.
     Bars,
+    /// From 0, one series above the other.
+    Stacked,
     /// A line over the categories, on a logarithmic axis where the values span far.
     Lines,
 }
@@ -65,6 +67,7 @@ impl Figure {
     pub(in super::super) fn draw(&self) -> Result<Drawn, String> {
         drawn(&match self.shape {
             Shape::Bars => self.bars(),
+            Shape::Stacked => self.stacked(),
             Shape::Lines => self.lines(),
         })
     }
@@ -97,6 +100,27 @@ impl Figure {
         let plots = vec![Plot::Bar(bars)];
         let mut layout = Layout::auto_from_plots(&plots).with_y_axis_min(0.0).with_y_axis_max(highest);
         for (text, x, top) in labels {
+            let label = TextAnnotation::new(text, x, top + highest * 0.02).with_color(TEXT).with_font_size(13);
+            layout = layout.with_annotation(label);
+        }
+        let legend = self.series.iter().map(|it| entry(&it.name, it.colour, LegendShape::Rect)).collect();
+        render_multiple(plots, self.dress(layout, legend))
+    }
+
+    fn stacked(&self) -> Scene {
+        let mut bars = BarPlot::new().with_width(SPREAD / 2.0).with_stacked();
+        let mut labels = Vec::new();
+        for (place, category) in self.categories.iter().enumerate() {
+            let value = |it: &Series| it.points.get(place).copied().flatten().map_or(0.0, |point| point.value);
+            let values: Vec<_> = self.series.iter().map(|it| (value(it), colour(it.colour))).collect();
+            labels.push((place as f64 + 1.0, values.iter().map(|(value, _)| value).sum::<f64>()));
+            bars = bars.with_group(category.as_str(), values);
+        }
+        let plots = vec![Plot::Bar(bars)];
+        let highest = labels.iter().map(|(_, top)| *top).fold(f64::MIN_POSITIVE, f64::max) * HEADROOM;
+        let mut layout = Layout::auto_from_plots(&plots).with_y_axis_min(0.0).with_y_axis_max(highest);
+        for (x, top) in labels {
+            let text = if top > 0.0 { significant(top) } else { "none".to_owned() };
             let label = TextAnnotation::new(text, x, top + highest * 0.02).with_color(TEXT).with_font_size(13);
             layout = layout.with_annotation(label);
         }
@@ -160,6 +184,7 @@ impl Figure {
             self.categories.len() as f64 * (LETTER * longest(self.categories.iter().map(String::as_str)) + 20.0);
         let room = match self.shape {
             Shape::Bars => (60.0 * marks).clamp(480.0, 1100.0),
+            Shape::Stacked => (110.0 * self.categories.len() as f64).clamp(480.0, 1100.0),
             Shape::Lines => (420.0 + 12.0 * marks).clamp(560.0, 900.0),
         };
         let plot = room.max(names.min(1100.0));
@@ -168,9 +193,13 @@ impl Figure {
 
     fn dress(&self, layout: Layout, legend: Vec<LegendEntry>) -> Layout {
         let known = self.points().any(|point| point.interval.is_some());
+        let of_whiskers = match self.shape {
+            Shape::Stacked => String::new(),
+            Shape::Bars | Shape::Lines => format!("; {}", whiskers(known)),
+        };
         let (width, turned) = self.room();
         let layout = if turned { layout.with_x_tick_rotate(-30.0) } else { layout };
-        let about = format!("{}\n{}; {}", self.about, self.marks, whiskers(known));
+        let about = format!("{}\n{}{of_whiskers}", self.about, self.marks);
         let caption = Caption { title: &self.title, about, x_label: &self.x_label, y_label: &self.y_label };
         caption
             .put_on(layout, width, 480.0)

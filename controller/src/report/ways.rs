@@ -1,0 +1,90 @@
+//! Where the time of a call goes, as a reader sees it.
+
+use serde::Serialize;
+
+use super::number::significant;
+use super::view::Section;
+use crate::results::schema::{CellResult, PartResult, RangeResult};
+use crate::store::manifest::WorkloadRecord;
+
+/// The parts of a call, in their order, and what the graph calls them.
+pub(super) const PARTS: [(&str, &str); 4] =
+    [("out", "out"), ("server", "server"), ("between", "between requests"), ("back", "back")];
+
+/// A workload over one topology.
+#[derive(Serialize)]
+pub(super) struct Ways<'a> {
+    workload: &'a WorkloadRecord,
+    rows: Vec<WaysRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct WaysRow<'a> {
+    cell: &'a CellResult,
+    /// Calls that could be taken apart.
+    calls: u64,
+    /// By part: the median and the 99th percentile.
+    medians: Vec<String>,
+    p99s: Vec<String>,
+    /// Calls that could not be, and why.
+    unpaired: String,
+}
+
+/// What is known of a workload over one topology; none where no server has stamped.
+pub(super) fn of<'a>(section: &Section<'a>) -> Option<Ways<'a>> {
+    let rows: Vec<_> = section.cells.iter().filter_map(|&cell| row(cell)).collect();
+    (!rows.is_empty()).then_some(Ways { workload: section.workload, rows })
+}
+
+fn row(cell: &CellResult) -> Option<WaysRow<'_>> {
+    let server = cell.parts.get("server");
+    if server.is_none() && cell.unpaired.is_empty() {
+        return None;
+    }
+    let shown = |show: fn(&PartResult) -> String| {
+        PARTS.iter().map(|(name, _)| cell.parts.get(*name).map_or_else(|| "–".to_owned(), show)).collect()
+    };
+    let unpaired: Vec<_> = cell.unpaired.iter().map(|(why, count)| format!("{count}: {why}")).collect();
+    Some(WaysRow {
+        cell,
+        calls: server.map_or(0, |part| part.count),
+        medians: shown(|part| figure(part.p50, part.range.as_ref(), |it| (it.p50, it.p50_resolved))),
+        p99s: shown(|part| figure(part.p99, part.range.as_ref(), |it| (it.p99, it.p99_resolved))),
+        unpaired: unpaired.join("; "),
+    })
+}
+
+/// A figure in ms, with the range that it is in where that is no single value.
+fn figure(
+    middle: Option<f64>,
+    range: Option<&RangeResult>,
+    of: fn(&RangeResult) -> (Option<[f64; 2]>, Option<bool>),
+) -> String {
+    let Some(middle) = middle else { return "–".to_owned() };
+    let ms = |ns: f64| significant(ns / 1e6);
+    match range.map(of) {
+        Some((Some([low, high]), resolved)) if low < high => {
+            let range = format!("{} to {}", ms(low), ms(high));
+            if resolved == Some(true) { format!("{} ({range})", ms(middle)) } else { format!("not resolved ({range})") }
+        }
+        _ => ms(middle),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(low: f64, middle: f64, high: f64, resolved: bool) -> String {
+        let range = RangeResult { p50: Some([low, high]), p50_resolved: Some(resolved), ..RangeResult::default() };
+        figure(Some(middle), Some(&range), |it| (it.p50, it.p50_resolved))
+    }
+
+    #[test]
+    fn a_figure_whose_bound_is_wider_than_itself_is_not_told() {
+        assert_eq!(shown(100_000.0, 150_000.0, 200_000.0, true), "0.150 (0.100 to 0.200)");
+        assert_eq!(shown(0.0, 150_000.0, 300_000.0, false), "not resolved (0 to 0.300)");
+        assert_eq!(shown(150_000.0, 150_000.0, 150_000.0, true), "0.150");
+        assert_eq!(figure(Some(150_000.0), None, |it| (it.p50, it.p50_resolved)), "0.150");
+    }
+}

@@ -85,8 +85,5 @@ fn servers_stamp_unless_a_plan_says_otherwise() {
     };
     assert_eq!(["", "stamps = \"on\"", "stamps = \"off\""].map(stamps), [Ok(true), Ok(true), Ok(false)]);
     let refusal = stamps("stamps = true").expect_err("neither on nor off").to_string();
-    assert!(
-        refusal.starts_with("plan.toml:") && refusal.contains("stamps") | refusal.contains("expected"),
-        "{refusal}"
-    );
+    assert!(refusal.starts_with("plan.toml:8:10: "), "{refusal}");
 }

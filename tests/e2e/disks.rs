@@ -66,7 +66,8 @@ fn r15_a_cell_whose_samples_the_agents_disk_has_no_room_for_is_not_begun_and_the
     let both = plan(&["rpyc-threaded"], &format!("{CLOSED}{large}"));
     let Some(outcome) = run_on_a_small_disk(&sandbox, &both, "home/agent/spool") else { return };
     assert_eq!(outcome.code, Some(4), "{outcome:?}");
-    let why = "drive: up to 141 KiB of samples do not fit: 128 KiB are free in ";
+    // Stamps are asked for first, and take the most.
+    let why = "serve: up to 214 KiB of samples and stamps do not fit: 128 KiB are free in ";
     assert!(outcome.stderr.contains(why) && outcome.stderr.contains("free some space there"), "{outcome:?}");
     let cells = sandbox.json("run.json")["cells"].clone();
     let statuses: Vec<&str> = cells.as_array().expect("cells").iter().filter_map(|it| it["status"].as_str()).collect();

@@ -23,8 +23,8 @@ pub struct Incoming {
 }
 
 enum Writer {
-    Samples(SamplesWriter),
-    Stamps(StampsWriter),
+    Samples(Box<SamplesWriter>),
+    Stamps(Box<StampsWriter>),
 }
 
 /// What a segment has brought.
@@ -60,8 +60,8 @@ impl Incoming {
     /// When it cannot be made.
     pub fn create(path: &Path, key: CellKey, stream: Stream, epoch_ns: i64) -> Result<Self, TableError> {
         let writer = match stream.part {
-            Part::Samples => Writer::Samples(SamplesWriter::create(path, key)?),
-            Part::Stamps => Writer::Stamps(StampsWriter::create(path, key)?),
+            Part::Samples => Writer::Samples(Box::new(SamplesWriter::create(path, key)?)),
+            Part::Stamps => Writer::Stamps(Box::new(StampsWriter::create(path, key)?)),
         };
         Ok(Self { stream, chain: Chain::default(), foreign: None, epoch_ns, writer })
     }

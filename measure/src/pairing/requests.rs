@@ -59,6 +59,11 @@ impl Requests {
         Some(connections)
     }
 
+    /// Whether such a connection has one row.
+    pub(super) fn is_one(&self) -> bool {
+        (self.first, self.each) == (0, 1)
+    }
+
     /// Of the rows of such a connection, those that its sample waited for.
     pub(super) fn of_connection<'a>(&self, connection: &'a [usize]) -> &'a [usize] {
         let from = usize::try_from(self.first).unwrap_or(usize::MAX);

@@ -143,6 +143,14 @@ proptest! {
     }
 }
 
+/// Here connections that failed after some requests, and those after them from the same port, add up to others.
+#[test]
+fn rows_of_connections_that_failed_are_not_taken_for_others() {
+    let mut world = World::new(13_097_421_261_610_291_997);
+    let told = on_new_connections(&mut world, 1, READY, true, 0.422_305_196_086_745_16);
+    world.right(&world.pair(&told, ROOM, false));
+}
+
 #[test]
 fn a_port_that_others_had_before_costs_few_pairs() {
     let (mut found, mut samples) = (0, 0);

@@ -54,11 +54,14 @@ fn row(cell: &CellResult) -> Option<WaysRow<'_>> {
     })
 }
 
+/// The range of a figure, and whether the figure is larger than it may be off.
+type Told = (Option<[f64; 2]>, Option<bool>);
+
 /// A figure in ms, with the range that it is in where that is no single value.
 fn figure(
     middle: Option<f64>,
     range: Option<&RangeResult>,
-    of: fn(&RangeResult) -> (Option<[f64; 2]>, Option<bool>),
+    of: fn(&RangeResult) -> Told,
 ) -> String {
     let Some(middle) = middle else { return "–".to_owned() };
     let ms = |ns: f64| significant(ns / 1e6);

@@ -9,14 +9,14 @@ use rand::rngs::StdRng;
 use rpycbench_agent::conversation::{Conversation, RunEnd};
 use rpycbench_agent::spool::{Delivery, Spool, hand_over};
 use rpycbench_proto::Command;
-use rpycbench_proto::message::{Begin, CellId, Driven, Event, Failure, Open, Part, Stream};
+use rpycbench_proto::message::{Begin, CellId, Driven, Event, Failure, Open, Part, Stamped, Stream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::disk::SimDisk;
-use crate::truth::{Truth, rows};
+use crate::truth::{Truth, rows, stamps};
 use crate::{AGENT, ROWS_OF_A_CELL};
 
 /// Rows in a segment.
@@ -151,12 +151,19 @@ struct Driver {
 }
 
 impl Driver {
-    /// Takes samples for a while, or until it is told to stop, and delivers them.
+    /// Takes samples for a while, or until it is told to stop, and delivers what a server has stamped, then them.
     async fn drive(self, cell: CellId, stream: Stream, length: Duration) {
         let done = self.stop.run_until_cancelled(sleep(length)).await.is_some();
         let taken = if done { ROWS_OF_A_CELL } else { ROWS_OF_A_CELL / 3 };
         let attempt = (cell, stream.attempt);
         let delivered = async {
+            let of_server = Stream { part: Part::Stamps, ..stream.clone() };
+            let begin = Begin { stream: of_server, cpus: Vec::new() };
+            let mut delivery = Delivery::begin(&self.spool, begin, cell, &self.events).await?;
+            for from in (0..taken).step_by(BATCH as usize) {
+                delivery.stamps(stamps(attempt, from..taken.min(from + BATCH))).await?;
+            }
+            delivery.end_stamps(done.then_some(Stamped { full: false })).await?;
             let mut delivery =
                 Delivery::begin(&self.spool, Begin { stream, cpus: Vec::new() }, cell, &self.events).await?;
             for from in (0..taken).step_by(BATCH as usize) {

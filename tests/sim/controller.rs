@@ -25,6 +25,8 @@ pub(crate) struct Ledger {
     pub(crate) cells: BTreeMap<u32, u32>,
     /// Rows of each attempt there is, also of those that do not count.
     pub(crate) rows: BTreeMap<Attempt, u64>,
+    /// The same of what servers have stamped.
+    pub(crate) stamps: BTreeMap<Attempt, u64>,
 }
 
 /// A run folder: it outlives the controllers that work on it.
@@ -43,8 +45,8 @@ impl Folder {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn file(&self, (cell, attempt): Attempt) -> PathBuf {
-        self.path.join(format!("c{cell}.a{attempt}.parquet"))
+    pub(crate) fn file(&self, (cell, attempt): Attempt, part: Part) -> PathBuf {
+        self.path.join(format!("c{cell}.a{attempt}.{}.parquet", part.name()))
     }
 
     fn enter(&self, change: impl FnOnce(&mut Ledger)) {
@@ -101,15 +103,25 @@ impl Controller {
                 break streams;
             }
         };
+        let (streams, stamps): (Vec<_>, Vec<_>) =
+            streams.into_iter().partition(|kept| kept.stream.part == Part::Samples);
         for Kept { stream, samples, whole } in streams {
             let cell: u32 = stream.cell.workload.parse().expect("a number");
             let ledger = self.folder.ledger();
             let is_less = ledger.rows.get(&(cell, stream.attempt)).is_none_or(|&rows| rows < samples);
             if !ledger.cells.contains_key(&cell) && (whole || is_less) {
-                self.say(Command::HandOver { cell, stream: stream.clone() });
-                self.take_in(cell, &stream).await?;
+                let of_server = Stream { part: Part::Stamps, ..stream.clone() };
+                let is_here = stamps.iter().any(|kept| kept.stream == of_server && kept.whole);
+                assert!(!whole || is_here, "samples are kept after the stamps of their server");
+                if is_here {
+                    self.fetch(cell, &of_server).await?;
+                }
+                self.fetch(cell, &stream).await?;
             }
             self.may_die()?;
+            self.say(Command::Stored { stream });
+        }
+        for Kept { stream, .. } in stamps {
             self.say(Command::Stored { stream });
         }
         Ok(())
@@ -124,14 +136,28 @@ impl Controller {
         let workload = Workload::Connect { count: ROWS_OF_A_CELL as u32, warmup: 0 };
         let placement = Placement::Free;
         self.say(Command::Arm { cell, stack: Stack::Rpyc, workload, placement, name, attempt, stamped: false });
-        self.take_in(cell, &stream).await?;
+        let of_server = Stream { part: Part::Stamps, ..stream.clone() };
+        if self.take_in(cell, &of_server, false).await? {
+            self.take_in(cell, &stream, false).await?;
+        } else {
+            // So that the next attempt is another one.
+            self.folder.enter(|ledger| _ = ledger.rows.insert((cell, attempt), 0));
+        }
         self.may_die()?;
-        self.say(Command::Stored { stream });
+        for stream in [of_server, stream] {
+            self.say(Command::Stored { stream });
+        }
         Ok(())
     }
 
-    /// Takes a stream into its file, as far as it comes, and enters it into the ledger.
-    async fn take_in(&mut self, cell: u32, stream: &Stream) -> Result<(), Ended> {
+    async fn fetch(&mut self, cell: u32, stream: &Stream) -> Result<bool, Ended> {
+        self.say(Command::HandOver { cell, stream: stream.clone() });
+        self.take_in(cell, stream, true).await
+    }
+
+    /// Takes a stream into its file, as far as it comes, and enters it into the ledger. Says whether it is whole. The agent says
+    /// when it has handed over what it had kept.
+    async fn take_in(&mut self, cell: u32, stream: &Stream, kept: bool) -> Result<bool, Ended> {
         let attempt = (cell, stream.attempt);
         let key = CellKey {
             topology: String::new(),
@@ -140,31 +166,42 @@ impl Controller {
             driver: String::new(),
             block: 1,
         };
-        let path = self.folder.file(attempt);
+        let path = self.folder.file(attempt, stream.part);
         let mut incoming = Incoming::create(&path, key, stream.clone(), 0).expect("a file");
-        let whole = loop {
+        let mut whole = false;
+        loop {
             match self.next().await? {
-                Event::Segment { cell: of, sealed, .. } if of == cell => match incoming.take(&sealed) {
-                    Ok(Arrived::Ended(end)) => break end.driven.is_some(),
-                    Ok(_) => {}
-                    // What a torn file gives; nothing of it may come while nothing is torn.
-                    Err(IncomingError::Segment(error)) => panic!("{error}"),
-                    Err(error) => panic!("{error}"),
-                },
-                Event::HandedOver { cell: of, .. } if of == cell => break false,
-                Event::Failed(failure) if failure.cell == Some(cell) => break false,
+                Event::Segment { cell: of, part, sealed } if of == cell && part == stream.part => {
+                    match incoming.take(&sealed) {
+                        Ok(Arrived::Ended(end)) => {
+                            whole = end.is_whole();
+                            if !kept {
+                                break;
+                            }
+                        }
+                        Ok(_) => {}
+                        // What a torn file gives; nothing of it may come while nothing is torn.
+                        Err(IncomingError::Segment(error)) => panic!("{error}"),
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+                Event::HandedOver { cell: of, .. } if of == cell => break,
+                Event::Failed(failure) if failure.cell == Some(cell) => break,
                 _ => {}
             }
-        };
+        }
         let rows = incoming.finish().expect("it can be written");
         self.may_die()?;
-        self.folder.enter(|ledger| {
-            ledger.rows.insert(attempt, rows);
-            if whole {
-                ledger.cells.insert(cell, attempt.1);
+        self.folder.enter(|ledger| match stream.part {
+            Part::Stamps => _ = ledger.stamps.insert(attempt, rows),
+            Part::Samples => {
+                ledger.rows.insert(attempt, rows);
+                if whole {
+                    ledger.cells.insert(cell, attempt.1);
+                }
             }
         });
-        Ok(())
+        Ok(whole)
     }
 
     /// Killed between two steps, now and then.

@@ -24,8 +24,8 @@ use std::time::Duration;
 
 use rand::RngExt;
 use rpycbench_agent::spool::Spool;
-use rpycbench_controller::store::samples;
-use rpycbench_proto::message::Kept;
+use rpycbench_controller::store::{samples, stamps};
+use rpycbench_proto::message::{Kept, Part};
 use tokio::time::timeout;
 
 use agent::Agent;
@@ -81,13 +81,21 @@ impl World {
         let ledger = self.folder.ledger();
         assert_eq!(ledger.cells.len(), CELLS as usize, "every cell is complete");
         for (&attempt, &stored) in &ledger.rows {
-            let columns = samples::read(&self.folder.file(attempt)).expect("a whole file");
+            if stored == 0 {
+                continue;
+            }
+            let columns = samples::read(&self.folder.file(attempt, Part::Samples)).expect("a whole file");
             let found: Vec<(i64, i64)> = columns.start_ns.into_iter().zip(columns.end_ns).collect();
             let taken: Vec<(i64, i64)> = (0..stored).map(|number| row(attempt, number)).collect();
             assert_eq!(found, taken, "samples of {attempt:?}");
         }
         for (&cell, &attempt) in &ledger.cells {
             assert_eq!(ledger.rows.get(&(cell, attempt)), Some(&ROWS_OF_A_CELL), "cell {cell}");
+            assert_eq!(ledger.stamps.get(&(cell, attempt)), Some(&ROWS_OF_A_CELL), "stamps of cell {cell}");
+        }
+        for (&attempt, &stored) in &ledger.stamps {
+            let found = stamps::read(&self.folder.file(attempt, Part::Stamps)).expect("a whole file");
+            assert_eq!(found, truth::stamps(attempt, 0..stored), "stamps of {attempt:?}");
         }
         for (attempt, Taken { rows, whole, risked }) in self.truth.taken() {
             let stored = ledger.rows.get(&attempt).copied().unwrap_or(0);
@@ -98,6 +106,9 @@ impl World {
         let kept =
             Spool::new(Arc::new(self.disk.clone()), "spool".into()).kept(RUN, AGENT).expect("a disk that is well");
         for Kept { stream, samples, .. } in &kept {
+            if stream.part == Part::Stamps {
+                continue;
+            }
             // Its controller said so, and then the network was gone for as long as the lease.
             let attempt = (stream.cell.workload.parse().expect("a number"), stream.attempt);
             assert!(ledger.rows.get(&attempt) >= Some(samples), "{attempt:?} is kept and not stored");

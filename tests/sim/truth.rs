@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rpycbench_measure::Samples;
+use rpycbench_measure::{Samples, Stamps};
 
 /// A cell and the attempt at it.
 pub(crate) type Attempt = (u32, u32);
@@ -60,4 +60,14 @@ pub(crate) fn rows(attempt: Attempt, numbers: std::ops::Range<u64>) -> Samples {
         samples.bytes_in.push(8);
     }
     samples
+}
+
+/// What a server has stamped of these rows: each lies within its call.
+pub(crate) fn stamps(attempt: Attempt, numbers: std::ops::Range<u64>) -> Stamps {
+    let mut stamps = Stamps::default();
+    for number in numbers {
+        let (start, end) = row(attempt, number);
+        stamps.push(40_000 + (number % 3) as u16, start + 1, (number % 5 != 0).then_some(end - 1));
+    }
+    stamps
 }

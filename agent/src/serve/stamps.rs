@@ -46,24 +46,23 @@ impl StampsFile {
         let unread = |error: io::Error| ("read stamps", format!("cannot read the stamps: {error}"));
         let begin = Begin { stream: order.stream.clone(), cpus: Vec::new() };
         let mut delivery = Delivery::begin(&order.spool, begin, order.cell, events).await.map_err(unkept)?;
-        let mut from = 0;
+        let (mut from, mut full) = (0, false);
         while from < self.stamping.rows() {
             let count = BATCH_ROWS.min(self.stamping.rows() - from);
-            let stamps = self.rows(from, count).map_err(unread)?;
-            from += count;
+            let (stamps, last) = self.rows(from, count).map_err(unread)?;
+            (from, full) = (from + count, full || last);
             if !stamps.is_empty() {
                 delivery.stamps(stamps).await.map_err(unkept)?;
             }
         }
-        let full = self.is_full().map_err(unread)?;
         delivery.end_stamps(whole.then_some(Stamped { full })).await.map_err(unkept)
     }
 
-    /// Those of the rows that are there.
-    fn rows(&self, from: u64, count: u64) -> io::Result<Stamps> {
+    /// Those of the rows that are there, and whether there may have been requests without one.
+    fn rows(&self, from: u64, count: u64) -> io::Result<(Stamps, bool)> {
         let mut bytes = vec![0; (count * ROW_BYTES) as usize];
         self.file.read_exact_at(&mut bytes, from * ROW_BYTES)?;
-        let mut stamps = Stamps::default();
+        let (mut stamps, mut full) = (Stamps::default(), false);
         let (fields, _) = bytes.as_chunks::<8>();
         for (row, index) in fields.chunks_exact(FIELDS).zip(from..) {
             let field = |column: usize| i64::from_le_bytes(row[column]);
@@ -74,26 +73,20 @@ impl StampsFile {
             let port = u16::try_from(port)
                 .map_err(|_| io::Error::other(format!("row {index} is of port {port}, which is none")))?;
             stamps.push(port, received, (answered != 0).then_some(answered));
+            full |= self.is_last(index);
         }
-        Ok(stamps)
+        Ok((stamps, full))
     }
 
-    /// Whether there may have been requests without a row.
-    fn is_full(&self) -> io::Result<bool> {
-        let Stamping { connections, each } = self.stamping;
-        let (connections, each) = (u64::from(connections), u64::from(each));
-        let is_there = |row: u64| Ok(!self.rows(row, 1)?.is_empty());
-        if !self.apart {
-            return is_there(connections * each - 1);
+    /// Whether a request after that of this row may have found none.
+    fn is_last(&self, row: u64) -> bool {
+        let (total, each) = (self.stamping.rows(), u64::from(self.stamping.each));
+        if self.apart {
+            // A connection has no rows but its own, and one after the last connection has none at all.
+            (row + 1).is_multiple_of(each) || row + each >= total
+        } else {
+            row + 1 == total
         }
-        // A connection after the last one has no rows at all.
-        if is_there((connections - 1) * each)? {
-            return Ok(true);
-        }
-        (1..=connections)
-            .map(|after| is_there(after * each - 1))
-            .find(|full| !matches!(full, Ok(false)))
-            .unwrap_or(Ok(false))
     }
 }
 
@@ -120,10 +113,10 @@ mod tests {
     #[test]
     fn rows_that_are_there_are_read_in_their_order_and_one_without_an_answer_says_so() {
         let file = stamped(&[[40_000, 10, 12], [0; 3], [40_001, 20, 0], [0; 3]], 2, FORKING);
-        let stamps = file.rows(0, 4).expect("it reads");
+        let (stamps, _) = file.rows(0, 4).expect("it reads");
         assert_eq!((stamps.peer_port, stamps.received_ns), (vec![40_000, 40_001], vec![10, 20]));
         assert_eq!(stamps.answered_ns, [Some(12), None]);
-        assert!(file.rows(1, 1).expect("it reads").is_empty());
+        assert!(file.rows(1, 1).expect("it reads").0.is_empty());
     }
 
     #[test]
@@ -136,8 +129,9 @@ mod tests {
     #[test]
     fn rows_are_full_where_a_request_may_have_found_none() {
         let (row, none) = ([1, 10, 12], [0; 3]);
-        let full =
-            |rows: &[[i64; 3]], connections, server| stamped(rows, connections, server).is_full().expect("it reads");
+        let full = |rows: &[[i64; 3]], connections, server| {
+            stamped(rows, connections, server).rows(0, rows.len() as u64).expect("it reads").1
+        };
         assert!(!full(&[row, row, row, none], 2, FLASK));
         assert!(full(&[row, row, row, row], 2, FLASK));
         assert!(!full(&[row, none, none, none], 2, FORKING));

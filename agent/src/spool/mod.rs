@@ -10,6 +10,7 @@
 
 mod delivery;
 mod disk;
+mod reading;
 
 use std::fs;
 use std::io;
@@ -19,11 +20,12 @@ use std::time::{Duration, SystemTime};
 
 use rpycbench_measure::{Samples, Stamps};
 use rpycbench_proto::message::{Begin, Driven, Kept, Part, Stamped, Stream};
-use rpycbench_proto::segment::{Chain, HEADER_BYTES, Segment, SegmentError, sealed_bytes};
+use rpycbench_proto::segment::{Chain, Segment, SegmentError};
 use sha2::{Digest, Sha256};
 
 pub use delivery::{Delivery, hand_over};
 pub use disk::{Disk, HostDisk};
+pub use reading::Reading;
 
 /// For who comes back to a run after a long weekend.
 pub const KEPT_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -276,52 +278,6 @@ impl Spooling {
 
     fn append(&self, sealed: &[u8]) -> Result<(), SpoolError> {
         self.disk.append(&self.path, sealed).map_err(failed("write", &self.path))
-    }
-}
-
-/// A stream on its way from the disk.
-#[derive(Debug)]
-pub struct Reading {
-    disk: Arc<dyn Disk>,
-    path: PathBuf,
-    from: u64,
-    chain: Chain,
-    over: bool,
-}
-
-impl Reading {
-    fn of(disk: Arc<dyn Disk>, path: PathBuf) -> Self {
-        Self { disk, path, from: 0, chain: Chain::default(), over: false }
-    }
-
-    fn step(&mut self) -> Result<Option<(Segment, Vec<u8>)>, SpoolError> {
-        let read = |most| self.disk.read(&self.path, self.from, most).map_err(failed("read", &self.path));
-        let mut sealed = read(HEADER_BYTES)?;
-        if sealed.is_empty() {
-            return Ok(None);
-        }
-        // One that is too long, or too short to tell, is refused when it is opened.
-        if let Some(bytes) = sealed.first_chunk().and_then(sealed_bytes) {
-            sealed = read(bytes)?;
-        }
-        let opened = self.chain.open(&sealed);
-        let (segment, length) = opened.map_err(|source| SpoolError::Damaged { path: self.path.clone(), source })?;
-        self.from += length as u64;
-        Ok(Some((segment, sealed)))
-    }
-}
-
-/// Each segment, opened and as it was sealed; an error is the last.
-impl Iterator for Reading {
-    type Item = Result<(Segment, Vec<u8>), SpoolError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.over {
-            return None;
-        }
-        let step = self.step().transpose();
-        self.over = !matches!(step, Some(Ok(_)));
-        step
     }
 }
 

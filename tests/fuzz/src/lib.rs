@@ -11,7 +11,7 @@ use rpycbench_agent::limits::Limits;
 use rpycbench_certs::enrol::Code;
 use rpycbench_certs::{Holder, Validity};
 use rpycbench_controller::plan::Plan;
-use rpycbench_controller::store::samples::read_from;
+use rpycbench_controller::store::{samples as of_samples, stamps as of_stamps};
 use rpycbench_controller::{report, results};
 use rpycbench_proto::frame::{CommandFrame, EventFrame};
 use rpycbench_proto::segment::{Chain, Segment};
@@ -22,7 +22,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 pub type Target = fn(&[u8]) -> bool;
 
 /// All targets, by the names of their folders.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("plan", plan),
     ("limits", limits),
     ("enrolment-code", enrolment_code),
@@ -32,6 +32,7 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("certificate", certificate),
     ("run", run),
     ("samples", samples),
+    ("stamps", stamps),
 ];
 
 /// A plan as a user is given it by somebody else.
@@ -130,6 +131,12 @@ fn run(bytes: &[u8]) -> bool {
 
 /// A file of samples from there.
 fn samples(bytes: &[u8]) -> bool {
-    let columns = read_from(Bytes::copy_from_slice(bytes), Path::new("samples.parquet"));
+    let columns = of_samples::read_from(Bytes::copy_from_slice(bytes), Path::new("samples.parquet"));
     columns.is_ok_and(|columns| columns.start_ns.len() == columns.end_ns.len())
+}
+
+/// A file of stamps from there.
+fn stamps(bytes: &[u8]) -> bool {
+    let stamps = of_stamps::read_from(Bytes::copy_from_slice(bytes), Path::new("stamps.parquet"));
+    stamps.is_ok_and(|stamps| stamps.is_rectangular())
 }

@@ -77,13 +77,13 @@ fn the_hosts_plan_has_every_host_alone_and_every_pair_both_ways() {
 }
 
 #[test]
-fn servers_stamp_unless_a_plan_says_otherwise() {
+fn servers_stamp_where_a_plan_says_so() {
     let text = std::fs::read_to_string(plans().join("localhost.toml")).expect("a plan");
     let stamps = |line: &str| {
         let text = text.replacen("[study]\n", &format!("[study]\n{line}\n"), 1);
         Plan::parse(Path::new("plan.toml"), &text).map(|plan| plan.stamps)
     };
-    assert_eq!(["", "stamps = \"on\"", "stamps = \"off\""].map(stamps), [Ok(true), Ok(true), Ok(false)]);
+    assert_eq!(["", "stamps = \"on\"", "stamps = \"off\""].map(stamps), [Ok(false), Ok(true), Ok(false)]);
     let refusal = stamps("stamps = \"perhaps\"").expect_err("neither on nor off").to_string();
     let says_all = ["plan.toml:", "perhaps", "on", "off"].iter().all(|word| refusal.contains(word));
     assert!(says_all, "{refusal}");

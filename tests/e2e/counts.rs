@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use rpycbench_tests::sandbox::{binaries, plan};
+use rpycbench_tests::sandbox::{binaries, plan, stamped};
 use rpycbench_tests::{Outcome, Sandbox};
 
 const TEN: &str = "[[workloads]]\nname = \"latency\"\nkind = \"closed\"\nclients = 1\nrequests = 10\n";
@@ -16,7 +16,7 @@ fn with_a_lie(lie: &str) -> (Sandbox, Outcome) {
     for (from, to) in [("rpycbench-controller", "rpycbench-controller"), ("lying-agent", "rpycbench-agent")] {
         fs::copy(binaries().join(from), folder.join(to)).expect("a binary");
     }
-    let path = sandbox.plan(&plan(&["rpyc-threaded"], TEN)).display().to_string();
+    let path = sandbox.plan(&stamped(&plan(&["rpyc-threaded"], TEN))).display().to_string();
     let template = sandbox.controller(&["run", &path]);
     let mut command = std::process::Command::new(folder.join("rpycbench-controller"));
     command.args(template.get_args()).current_dir(sandbox.path()).env("LIE", lie);

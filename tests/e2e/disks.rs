@@ -7,7 +7,7 @@ use std::process::Command;
 
 use rpycbench_tests::going::Going;
 use rpycbench_tests::installed::Installed;
-use rpycbench_tests::sandbox::plan;
+use rpycbench_tests::sandbox::{plan, stamped};
 use rpycbench_tests::{Outcome, Sandbox};
 
 const CLOSED: &str = "[[workloads]]\nname = \"latency\"\nkind = \"closed\"\nclients = 1\nrequests = 20\n";
@@ -63,7 +63,7 @@ fn r15_a_full_disk_ends_the_run_and_earlier_cells_are_kept() {
 fn r15_a_cell_whose_samples_the_agents_disk_has_no_room_for_is_not_begun_and_the_others_are() {
     let sandbox = Sandbox::new();
     let large = "[[workloads]]\nname = \"large\"\nkind = \"closed\"\nrequests = 3000\n";
-    let both = plan(&["rpyc-threaded"], &format!("{CLOSED}{large}"));
+    let both = stamped(&plan(&["rpyc-threaded"], &format!("{CLOSED}{large}")));
     let Some(outcome) = run_on_a_small_disk(&sandbox, &both, "home/agent/spool") else { return };
     assert_eq!(outcome.code, Some(4), "{outcome:?}");
     // Stamps are asked for first, and take the most.

@@ -12,7 +12,7 @@ use rpycbench_tests::agent::channel;
 use rpycbench_tests::forge::Forge;
 use rpycbench_tests::hostile::{Possible, Who};
 use rpycbench_tests::installed::Installed;
-use rpycbench_tests::sandbox::binaries;
+use rpycbench_tests::sandbox::{binaries, stamped};
 use rpycbench_tests::spoken::Spoken;
 use rpycbench_tests::{Outcome, Sandbox};
 use tonic::Code;
@@ -44,7 +44,7 @@ impl Limited {
              [[servers]]\nname = \"server\"\nkind = {kind:?}\nmode = {mode:?}\n[[workloads]]\nname = \"load\"\n{workload}\n",
             self.agent.address
         );
-        self.sandbox.run(&plan, &[])
+        self.sandbox.run(&stamped(&plan), &[])
     }
 
     /// The one cell of that run.
@@ -183,7 +183,7 @@ fn stamps_take_their_room_beside_samples_and_what_does_not_fit_is_not_started() 
     assert_eq!(outcome.code, Some(4), "{outcome:?}");
     let cell = limited.cell();
     let wanted =
-        "2 MiB, and 0 MiB are the run's already; a plan with stamps = \"off\" in [study] asks for no room for stamps";
+        "2 MiB, and 0 MiB are the run's already; a plan without stamps = \"on\" in [study] asks for no room for stamps";
     assert_eq!(cell["reason"], format!("serve: {rule}{wanted}"), "{cell}");
     assert!(cell["server_exit"].is_null() && cell["server_startup_ns"].is_null(), "{cell}");
     assert!(limited.agent.log().contains(&rule), "{}", limited.agent.log());

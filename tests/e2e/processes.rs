@@ -25,7 +25,7 @@ impl Going {
     fn start(server: &str) -> Self {
         let sandbox = Sandbox::new();
         // Stamps of a load that has no end would only take memory.
-        let plan = plan(&[server], ENDLESS).replace("blocks = 1", "blocks = 1\nstamps = \"off\"");
+        let plan = plan(&[server], ENDLESS);
         let path = sandbox.plan(&plan).display().to_string();
         let mut controller = sandbox
             .controller(&["run", &path, "--json"])

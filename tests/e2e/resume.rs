@@ -14,12 +14,17 @@ use rpycbench_proto::message::Part;
 use rpycbench_proto::segment::{Chain, Segment};
 use rpycbench_tests::installed::Installed;
 use rpycbench_tests::patience::eventually;
-use rpycbench_tests::sandbox::plan;
+use rpycbench_tests::sandbox::{self, stamped};
 use rpycbench_tests::{Outcome, Sandbox};
 use serde_json::Value;
 
 /// Cells that take a while each: there is time to end the run amid one.
 const LONG: &str = "[[workloads]]\nname = \"calls\"\nkind = \"closed\"\nrequests = 3000\n";
+
+/// A plan whose servers stamp: stamps are kept and fetched like samples.
+fn plan(servers: &[&str], workloads: &str) -> String {
+    stamped(&sandbox::plan(servers, workloads))
+}
 
 /// A run of four cells that was sent `signal` amid its second, and has ended.
 fn cut_short(signal: Signal) -> Sandbox {

@@ -8,7 +8,7 @@ use rpycbench_controller::store::manifest::{CellRecord, Manifest};
 use rpycbench_controller::store::{samples, stamps};
 use rpycbench_measure::pairing::{Paired, Why, pair};
 use rpycbench_tests::Sandbox;
-use rpycbench_tests::sandbox::plan;
+use rpycbench_tests::sandbox::{plan, stamped};
 
 const ALL: &[&str] = &["rpyc-threaded", "rpyc-forking", "flask-threaded"];
 const CONNECT: &str = "[[workloads]]\nname = \"connect\"\nkind = \"connect\"\ncount = 20\nwarmup = 2\n";
@@ -54,7 +54,7 @@ fn every_sample_finds_when_its_server_had_it_and_had_answered_it() {
         closed("bound", "clients = 2\ncall = \"bound\"\n"),
         CONNECT.to_owned(),
     ];
-    let outcome = sandbox.run(&plan(ALL, &workloads.concat()), &[]);
+    let outcome = sandbox.run(&stamped(&plan(ALL, &workloads.concat())), &[]);
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     let folder = sandbox.latest();
     let run = manifest(&folder);
@@ -73,10 +73,9 @@ fn every_sample_finds_when_its_server_had_it_and_had_answered_it() {
 }
 
 #[test]
-fn a_plan_without_stamps_leaves_none() {
+fn a_plan_that_does_not_ask_for_stamps_leaves_none() {
     let sandbox = Sandbox::new();
-    let text = plan(ALL, &(closed("one", "") + CONNECT)).replace("blocks = 1", "blocks = 1\nstamps = \"off\"");
-    let outcome = sandbox.run(&text, &[]);
+    let outcome = sandbox.run(&plan(ALL, &(closed("one", "") + CONNECT)), &[]);
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     let folder = sandbox.latest();
     assert!(!folder.join("stamps").exists());

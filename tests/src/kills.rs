@@ -163,7 +163,7 @@ impl Host {
         assert_eq!(enrolled.code, Some(0), "{enrolled:?}");
         let plan = plan(&[server], workload).replace("local = true", &format!("agent = \"{}\"", agent.address));
         // Stamps of a load that has no end would only take memory.
-        let plan = plan.replace("blocks = 1", "blocks = 1\nplacement = \"free\"\nstamps = \"off\"");
+        let plan = plan.replace("blocks = 1", "blocks = 1\nplacement = \"free\"");
         let host = Self { sandbox, agent, plan };
         host.runs("[[workloads]]\nname = \"one\"\nkind = \"connect\"\ncount = 1\n", workload);
         host

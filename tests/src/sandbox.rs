@@ -177,6 +177,11 @@ impl Default for Sandbox {
     }
 }
 
+/// A plan whose servers stamp.
+pub fn stamped(plan: &str) -> String {
+    plan.replacen("[study]\n", "[study]\nstamps = \"on\"\n", 1)
+}
+
 /// A plan on this host with one block of these servers and workloads.
 pub fn plan(servers: &[&str], workloads: &str) -> String {
     let mut plan = String::from(

@@ -18,7 +18,7 @@ impl Run<'_> {
         let Some(stamping) = stamping else { return Ok(()) };
         let reserved = self.reserve(cell, stamping.bytes());
         reserved.map_err(|refusal| {
-            format!("{refusal}; a plan with stamps = \"off\" in [study] asks for no room for stamps")
+            format!("{refusal}; a plan without stamps = \"on\" in [study] asks for no room for stamps")
         })
     }
 

@@ -35,9 +35,9 @@ pub(super) struct StudyFile {
     #[serde(default)]
     pub(super) confinement: Option<ConfinementFile>,
     #[serde(default)]
-    pub(super) clocks: SwitchFile,
+    pub(super) clocks: Option<SwitchFile>,
     #[serde(default)]
-    pub(super) stamps: SwitchFile,
+    pub(super) stamps: Option<SwitchFile>,
     #[serde(default)]
     pub(super) parallel: bool,
     #[serde(default)]
@@ -114,10 +114,9 @@ pub(super) enum ConfinementFile {
     Full,
 }
 
-#[derive(Clone, Copy, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum SwitchFile {
-    #[default]
     On,
     Off,
 }

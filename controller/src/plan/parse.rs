@@ -89,8 +89,9 @@ fn plan(file: PlanFile) -> Result<Plan, Wrong> {
             Some(ConfinementFile::Partial) => Confinement::Partial,
             Some(ConfinementFile::Full) => Confinement::Full,
         },
-        asks_for_clocks: study.clocks == SwitchFile::On,
-        stamps: study.stamps == SwitchFile::On,
+        asks_for_clocks: study.clocks != Some(SwitchFile::Off),
+        // It takes its time in every call.
+        stamps: study.stamps == Some(SwitchFile::On),
         parallel: study.parallel,
         beside_published: match study.reference {
             None => false,

@@ -58,11 +58,7 @@ fn row(cell: &CellResult) -> Option<WaysRow<'_>> {
 type Told = (Option<[f64; 2]>, Option<bool>);
 
 /// A figure in ms, with the range that it is in where that is no single value.
-fn figure(
-    middle: Option<f64>,
-    range: Option<&RangeResult>,
-    of: fn(&RangeResult) -> Told,
-) -> String {
+fn figure(middle: Option<f64>, range: Option<&RangeResult>, of: fn(&RangeResult) -> Told) -> String {
     let Some(middle) = middle else { return "–".to_owned() };
     let ms = |ns: f64| significant(ns / 1e6);
     match range.map(of) {

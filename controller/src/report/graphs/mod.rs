@@ -120,8 +120,8 @@ fn planned(view: &View<'_>) -> Vec<(&'static str, Result<Drawing, String>)> {
         ),
         ("percentile_comparison", latency().map(|it| Drawing::Figure(percentiles(view, &it)))),
     ];
-    if view.results.cells.iter().any(|cell| cell.parts.contains_key("server")) {
-        graphs.push(("where_the_time_goes", latency().map(|it| Drawing::Figure(ways(view, &it)))));
+    if view.results.cells.iter().any(|cell| cell.parts.contains_key("server") || !cell.unpaired.is_empty()) {
+        graphs.push(("where_the_time_goes", latency().and_then(|it| ways(view, &it).map(Drawing::Figure))));
     }
     if view.manifest.topologies.iter().any(|topology| topology.baseline.is_some()) {
         graphs.push(("localhost_vs_lan_comparison", latency().map(|it| Drawing::Figure(across(view, &it)))));
@@ -213,7 +213,10 @@ fn percentiles(view: &View<'_>, section: &Section<'_>) -> Figure {
 }
 
 /// By server and topology, the mean of each part above the others.
-fn ways(view: &View<'_>, section: &Section<'_>) -> Figure {
+fn ways(view: &View<'_>, section: &Section<'_>) -> Result<Figure, String> {
+    if !section.cells.iter().any(|cell| cell.parts.contains_key("server")) {
+        return Err(format!("no call of workload {} could be taken apart", section.workload.name));
+    }
     let mut topologies = view.topologies();
     topologies.truncate(MOST_TOPOLOGIES);
     let places = view.manifest.servers.iter().flat_map(|server| topologies.iter().map(move |it| (&server.name, it)));
@@ -227,7 +230,7 @@ fn ways(view: &View<'_>, section: &Section<'_>) -> Figure {
             .map(|(.., cell)| Some(Point { value: cell.as_ref()?.parts.get(*part)?.mean? / 1e6, interval: None }))
             .collect(),
     });
-    Figure {
+    Ok(Figure {
         title: "Where the time of one call goes".to_owned(),
         about: about(section, &topologies),
         marks: "bars: means, one above the other",
@@ -243,7 +246,7 @@ fn ways(view: &View<'_>, section: &Section<'_>) -> Figure {
                 },
             )
             .collect(),
-    }
+    })
 }
 
 /// A field of colours for each server.

@@ -61,8 +61,10 @@ pub(crate) fn clocks() -> Vec<Figure> {
         Ok(hosts) => hosts,
         Err(why) => return vec![Figure::missing("latency while clocks are asked for", &why.to_string())],
     };
-    // Driven and served by hurin, whose clock turin's controller asks for.
-    let plan = plan(&SERVERS, LATENCY).replace("local = true", "agent = \"10.211.55.14:7443\"");
+    // Driven by turin, whose controller asks for the clock of hurin, which serves.
+    let plan = plan(&SERVERS, LATENCY)
+        .replace("server = \"here\"", "server = \"hurin\"")
+        .replace("local = true\n", "local = true\n[hosts.hurin]\nagent = \"10.211.55.14:7443\"\n");
     let run = |clocks: &str| {
         let plan = plan.replace("blocks = 1\n", &format!("blocks = 1\nclocks = \"{clocks}\"\n"));
         let path = hosts.sandbox.plan(&plan).display().to_string();

@@ -10,7 +10,7 @@ use rpycbench_probe::datagram::BYTES;
 use rpycbench_probe::{Datagram, Stamp, StampedSocket};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::schedule::{Order, Schedule};
+use super::schedule::{Order, Owed, Schedule};
 use super::session::Input;
 
 /// An answer that has not come by then is not waited for; it counts if it comes later.
@@ -53,14 +53,14 @@ impl Asker {
     ///
     /// # Errors
     /// When there can be no thread.
-    pub(super) fn start(mut self) -> io::Result<Sender<Order>> {
+    pub(super) fn start(mut self, owed: Owed) -> io::Result<Sender<Order>> {
         let (sender, orders) = std::sync::mpsc::channel();
-        std::thread::Builder::new().name("clock".to_owned()).spawn(move || self.go_on(&orders))?;
+        std::thread::Builder::new().name("clock".to_owned()).spawn(move || self.go_on(&orders, owed))?;
         Ok(sender)
     }
 
-    fn go_on(&mut self, orders: &Receiver<Order>) {
-        let mut schedule = Schedule::default();
+    fn go_on(&mut self, orders: &Receiver<Order>, owed: Owed) {
+        let mut schedule = Schedule::new(owed);
         let mut last = Instant::now();
         loop {
             let order = match schedule.gap() {

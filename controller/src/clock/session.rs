@@ -18,10 +18,12 @@ use tonic::{Status, Streaming};
 
 use super::asker::Asker;
 use super::probes::{Probes, Transport};
-use super::schedule::{Order, Schedule};
+use super::schedule::{Order, Owed, Schedule};
 
 /// An agent that is asked to tells at once of what it has answered.
 const TOLD_WITHIN: Duration = Duration::from_millis(500);
+/// A burst takes a fifth of that; where every answer is waited for in vain, more is not waited for.
+const ASKED_WITHIN: Duration = Duration::from_secs(1);
 /// To begin a session takes a round trip.
 const OPEN_LIMIT: Duration = Duration::from_secs(5);
 
@@ -54,6 +56,7 @@ pub(super) enum Input {
 #[derive(Debug)]
 pub(crate) struct ClockSession {
     orders: Orders,
+    owed: Owed,
     probes: Arc<Mutex<Probes>>,
     transport: Transport,
     keeping: JoinHandle<()>,
@@ -99,20 +102,22 @@ impl ClockSession {
                 tried.await.ok().and_then(Result::ok)
             }
         };
+        let owed = Owed::default();
         let (orders, transport) = match tried {
-            Some(asker) => (Orders::Thread(asker.start()?), Transport::Udp),
+            Some(asker) => (Orders::Thread(asker.start(owed.clone())?), Transport::Udp),
             None => {
                 let (orders, ordered) = mpsc::unbounded_channel();
-                tokio::spawn(ask(ordered, wire.clone(), probes.clone()));
+                tokio::spawn(ask(ordered, owed.clone(), wire.clone(), probes.clone()));
                 (Orders::Task(orders), Transport::Grpc)
             }
         };
-        Ok(Self { orders, probes, transport, keeping, stream: wire })
+        Ok(Self { orders, owed, probes, transport, keeping, stream: wire })
     }
 
     /// Asks so many questions, a thousand a second.
     pub(crate) fn burst(&self, count: u32) {
-        self.order(Order::Burst(count));
+        self.owed.add(count);
+        self.order(Order::Burst);
     }
 
     /// Asks a question every so often from now on, or none.
@@ -138,8 +143,12 @@ impl ClockSession {
         look(&self.probes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Waits until every question that was asked has its answer, or will have none.
+    /// Waits until every question that was to be asked has its answer, or will have none.
     pub(crate) async fn settle(&self) {
+        let until = Instant::now() + ASKED_WITHIN;
+        while Instant::now() < until && !self.owed.is_nothing() {
+            tokio::time::sleep(TOLD_WITHIN / 20).await;
+        }
         // Refused where the session is over: then there is nothing to wait for, and nothing comes.
         let _ = self.stream.send(Asking::Tell);
         let until = Instant::now() + TOLD_WITHIN;
@@ -189,10 +198,11 @@ async fn listen(mut incoming: Streaming<pb::ProbeReply>, inputs: mpsc::Unbounded
 /// Asks over the stream, as ordered, until nobody can order any more.
 async fn ask(
     mut orders: mpsc::UnboundedReceiver<Order>,
+    owed: Owed,
     wire: mpsc::UnboundedSender<Asking>,
     probes: Arc<Mutex<Probes>>,
 ) {
-    let mut schedule = Schedule::default();
+    let mut schedule = Schedule::new(owed);
     let mut number = u64::from(u32::MAX);
     let mut last = Instant::now();
     loop {

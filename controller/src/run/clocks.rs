@@ -1,5 +1,5 @@
-//! What a run learns of its agents' clocks: a burst of questions before and after each cell, while servers and drivers start
-//! and end, and some now and then in between.
+//! What a run learns of its agents' clocks: a burst of questions before and after each cell of two hosts, while servers and
+//! drivers start and end, and some now and then in between.
 //!
 //! The agent on the controller's own host reads the same clock, and is not asked.
 
@@ -9,7 +9,7 @@ use tonic::transport::Channel;
 
 use super::{Run, RunError};
 use crate::clock::{ClockSession, Offset};
-use crate::plan::AgentAddress;
+use crate::plan::{AgentAddress, Cell};
 use crate::store::manifest::{ClockEventRecord, ClockRecord};
 use crate::store::probes;
 
@@ -35,9 +35,10 @@ impl Run<'_> {
         }
     }
 
-    /// A cell of these hosts begins, or has been driven.
-    pub(super) fn ask_for_clocks(&self, hosts: &[usize]) {
-        for session in hosts.iter().filter_map(|host| self.clocks.get(host)) {
+    /// A cell begins, or has been driven. One of a single host has no use for another clock.
+    pub(super) fn ask_for_clocks(&self, cell: Cell) {
+        let hosts = self.hosts_of(cell);
+        for session in hosts.iter().filter_map(|host| self.clocks.get(host)).filter(|_| hosts.len() > 1) {
             session.burst(BURST);
             session.pace(Some(PACE));
         }

@@ -63,10 +63,11 @@ impl Run<'_> {
                 Next::From(host, FromAgent::Event(event)) => self.hear(host, *event, going)?,
             }
             for cell in going.iter_mut() {
-                for (host, command) in cell.advance() {
-                    if matches!(command, Command::Stop { .. }) {
-                        self.ask_for_clocks(&[host]);
-                    }
+                let commands = cell.advance();
+                if commands.iter().any(|(_, command)| matches!(command, Command::Stop { .. })) {
+                    self.ask_for_clocks(cell.cell());
+                }
+                for (host, command) in commands {
                     self.send(host, command).await;
                 }
             }
@@ -126,7 +127,7 @@ impl Run<'_> {
                 expected_s: self.expected(cell).as_secs_f64(),
                 left_s,
             });
-            self.ask_for_clocks(&self.hosts_of(cell));
+            self.ask_for_clocks(cell);
             for (host, command) in starting.begin(&self.settings.plan, self.serve_address(cell.topology)) {
                 self.send(host, command).await;
             }

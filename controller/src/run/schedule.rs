@@ -202,7 +202,7 @@ impl Run<'_> {
     }
 
     /// Each host of a cell once.
-    fn hosts_of(&self, cell: Cell) -> Vec<usize> {
+    pub(super) fn hosts_of(&self, cell: Cell) -> Vec<usize> {
         self.settings.plan.topologies[cell.topology].hosts()
     }
 }

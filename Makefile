@@ -37,11 +37,11 @@ test-faults: ## faults put in at random moments, 20 times each
 	cargo build --workspace --bins
 	RPYCBENCH_FAULT_ROUNDS=20 cargo test --workspace --test faults
 
+# cargo-deny looks at the crates of every platform, also those that nothing is built for here, and fetches none.
 check: $(TOOLS)/python.made $(TOOLS)/bin/cargo-deny ## format, lints, licences, generated code, Python lint and types
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo test -q -p rpycbench-proto-generate
-	# Of every platform, also those that nothing was built for here: it looks at all of them, and fetches none.
 	cargo fetch -q --locked
 	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" cargo deny --offline check bans licenses sources
 	cd $(PYTHON) && $(CURDIR)/$(VENV)/ruff check . && $(CURDIR)/$(VENV)/ruff format --check . && $(CURDIR)/$(VENV)/mypy

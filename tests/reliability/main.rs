@@ -84,8 +84,8 @@ fn figures(bench: &str) -> Vec<&str> {
 
 fn page(rows: &BTreeMap<Scenario, Row>, simulated: &str, figures: &[&str]) -> String {
     let mut page = String::from(
-        "# Reliability\n\nWhat was broken on purpose, how often, and what was seen. Written by `make reliability` from the last full run on one\n\
-         machine; the ids are those of the tests' names, where each scenario can be read and run again.\n\n\
+        "# Reliability\n\nWhat was broken on purpose, how often, and what was seen. Written by `make reliability` from the last run of each\n\
+         part on one machine; the ids are those of the tests' names, where each scenario can be read and run again.\n\n\
          ## Figures\n\n| what | ours | beside | result | goal |\n|---|---|---|---|---|\n",
     );
     for row in figures {

@@ -104,7 +104,7 @@ fn as_text(host: &str, transport: &str, offset: &Offset, lost: u64) -> String {
     let around = |around: Option<Around>| match around {
         None => "not bounded".to_owned(),
         Some(Around { offset_ns, bound_ns }) => {
-            format!("{:+.6} s ± {:.3} µs", offset_ns as f64 / 1e9, bound_ns as f64 / 1e3)
+            format!("{:+.9} s ± {:.3} µs", offset_ns as f64 / 1e9, bound_ns as f64 / 1e3)
         }
     };
     let drift = drift_ppb.map_or_else(|| "not known".to_owned(), |ppb| format!("{:+.3} ppm", ppb as f64 / 1e3));

@@ -13,7 +13,7 @@ use rpycbench_probe::ledger::{Break, BreakKind, Reading};
 use rpycbench_proto::clock::{Answer, Asking, ClockBreak, Telling};
 use rpycbench_proto::pb;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
@@ -161,8 +161,9 @@ async fn tell(
 ) -> Result<(), Over> {
     telling.send(first).await?;
     let mut seen = Reading::take()?;
+    let mut due = Instant::now() + LOOK;
     loop {
-        let at_least = match timeout(LOOK, queue.recv()).await {
+        let at_least = match timeout_at(due, queue.recv()).await {
             Ok(None | Some(Input::Gone)) => return Ok(()),
             Ok(Some(Input::Asked { number, received_ns })) => {
                 let answer = Answer { number, received_ns, sent_ns: raw_ns()?, ..Answer::default() };
@@ -172,6 +173,7 @@ async fn tell(
             Ok(Some(Input::Tell)) => 1,
             Err(_) => ENOUGH,
         };
+        due = Instant::now() + LOOK;
         let now = Reading::take()?;
         if let Some(broken) = now.break_since(&seen) {
             telling.send(Telling::Break(told(broken))).await?;

@@ -38,7 +38,7 @@ fn asked(hosts: &ManyHosts) -> Vec<ProbeRow> {
     probes::read(&path).expect("probes")
 }
 
-fn covers(by: &'static [&'static str], ahead_ns: i64, busy: bool) {
+fn covers(by: &[&str], ahead_ns: i64, busy: bool) {
     let _measuring = MEASURING.lock().unwrap_or_else(PoisonError::into_inner);
     let lan = match Lan::veth(&[CONTROLLER, "hurin"]) {
         Ok(lan) => lan,

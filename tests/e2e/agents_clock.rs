@@ -1,12 +1,18 @@
 //! What is said of agents' clocks, on hosts whose clocks are in truth the same, or apart by what the test says.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::time::Duration;
 
 use rpycbench_controller::store::probes;
+use rpycbench_tests::going::Going;
 use rpycbench_tests::lan::Lan;
 use rpycbench_tests::many_hosts::{AHEAD, AHEAD_NS, CONTROLLER, ManyHosts};
+use rpycbench_tests::parquet::int64s;
 use rpycbench_tests::{Outcome, Sandbox};
 use serde_json::Value;
+
+use crate::clocks::{libfaketime, stepping};
 
 /// What it says of hurin.
 fn clock(hosts: &ManyHosts) -> Value {
@@ -77,7 +83,13 @@ fn a_way_that_takes_longer_in_one_direction_moves_the_estimate_and_not_the_truth
 
 /// A run in which turin, where there is an agent of the controller's own, drives at hurin.
 fn run(hosts: &ManyHosts, study: &str) {
-    let plan = format!(
+    let plan = hosts.sandbox.plan(&plan(hosts, study)).display().to_string();
+    let outcome: Outcome = hosts.controller(&["run", &plan, "--quiet"]).output().expect("it starts").into();
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+}
+
+fn plan(hosts: &ManyHosts, study: &str) -> String {
+    format!(
         "[study]\nname = \"clocks\"\nblocks = 1\nplacement = \"free\"\n{study}\n\
          [hosts.turin]\nlocal = true\nserve_on = \"{}\"\n[hosts.hurin]\nagent = \"{}:7443\"\n\
          [[topologies]]\nname = \"lan\"\nclient = \"turin\"\nserver = \"hurin\"\n\
@@ -85,13 +97,10 @@ fn run(hosts: &ManyHosts, study: &str) {
          [[workloads]]\nname = \"calls\"\nkind = \"closed\"\nrequests = 2000\n",
         hosts.lan.address(CONTROLLER),
         hosts.lan.address("hurin")
-    );
-    let plan = hosts.sandbox.plan(&plan).display().to_string();
-    let outcome: Outcome = hosts.controller(&["run", &plan, "--quiet"]).output().expect("it starts").into();
-    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    )
 }
 
-fn two_hosts(by: &'static [&'static str]) -> Option<ManyHosts> {
+fn two_hosts(by: &[&str]) -> Option<ManyHosts> {
     let lan = Lan::veth(&[CONTROLLER, "hurin"]).inspect_err(|why| println!("skipped: {why}")).ok()?;
     let sandbox = Sandbox::new();
     sandbox.prepare(&["rpyc-threaded"]);
@@ -119,8 +128,57 @@ fn a_run_keeps_every_question_and_says_how_far_its_hosts_clocks_are_apart() {
     let delays = rows.iter().filter_map(|row| Some((row.t1_ns, row.answer_ns?)));
     let mut ways = delays.map(|(t1, [t2, t3, t4])| (t2 - AHEAD_NS - t1, t4 - (t3 - AHEAD_NS)));
     assert!(ways.all(|(out, back)| out >= 0 && back >= 0), "{rows:?}");
-    let report = std::fs::read_to_string(hosts.sandbox.latest().join("report.md")).expect("a report");
+    let report = fs::read_to_string(hosts.sandbox.latest().join("report.md")).expect("a report");
     assert!(report.contains("### Clocks") && report.contains("| hurin | +1000.00000"), "{report}");
+}
+
+/// Only the agent's own readings of the time of day are shifted here, and no kernel's stamps: so no datagram may pass.
+#[test]
+fn r16_a_host_whose_clock_is_set_an_hour_ahead_amid_a_cell_is_named_with_the_time_and_its_samples_are_sound() {
+    let Some(library) = libfaketime() else { return println!("skipped: no libfaketime here (Debian: faketime)") };
+    let sandbox = Sandbox::new();
+    sandbox.prepare(&["rpyc-threaded"]);
+    let lan = match Lan::switched(&[CONTROLLER, "hurin"]) {
+        Ok(lan) => lan,
+        Err(why) => return println!("skipped: {why}"),
+    };
+    lan.both_ways(CONTROLLER, "hurin").no_datagrams();
+    let file = sandbox.path().join("clock");
+    fs::write(&file, "+0").expect("it is the test's own");
+    let shifted = stepping(&library, &file).map(|(name, value)| format!("{name}={value}"));
+    let by = ["env", &shifted[0], &shifted[1], &shifted[2], &shifted[3]];
+    let hosts = ManyHosts::on(lan, sandbox, &["hurin"], &by);
+    let plan = plan(&hosts, "stamps = \"on\"").replace("requests = 2000", "requests = 6000");
+    let path = hosts.sandbox.plan(&plan).display().to_string();
+    let mut going = Going::start(hosts.controller(&["run", &path, "--json"]));
+    going.until_done(1);
+    let aside = file.with_extension("aside");
+    fs::write(&aside, "+1h").and_then(|()| fs::rename(&aside, &file)).expect("it is the test's own");
+    let outcome = going.end();
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let run = hosts.sandbox.json("run.json");
+    let event = &run["clocks"][0]["events"][0];
+    let by_ns = event["by_ns"].as_i64().unwrap_or_else(|| panic!("{}", run["clocks"]));
+    assert!(event["kind"] == "set" && (by_ns - 3_600_000_000_000).abs() < 1_000_000_000, "{event}");
+    let [from, to] = ["from_raw_ns", "to_raw_ns"].map(|end| event[end].as_i64().expect("a time"));
+    let epoch = run["hosts"]["hurin"]["epoch_raw_ns"].as_i64().expect("an epoch");
+    assert!(epoch < from && from < to && to - from < 5_000_000_000, "{event}, {epoch}");
+    let report = fs::read_to_string(hosts.sandbox.latest().join("report.md")).expect("a report");
+    assert!(report.contains("- **hurin**: its wall clock was set by +360"), "{report}");
+    // What a sample says of its server is still true: the clocks that count are the same, and were not set.
+    let apart = epoch - run["hosts"]["turin"]["epoch_raw_ns"].as_i64().expect("an epoch");
+    let cell = &run["cells"][0];
+    let [samples, stamps] = [&cell["samples"], &cell["stamps"]["file"]].map(|file| file.as_str().expect("a file"));
+    let stamped: BTreeSet<i64> = int64s(&hosts.sandbox.latest().join(stamps), ["received_ns"])
+        .into_iter()
+        .filter_map(|[received]| Some(received? + apart))
+        .collect();
+    let entered = int64s(&hosts.sandbox.latest().join(samples), ["server_recv_ns", "clock_bound_ns"]);
+    assert_eq!(entered.len(), 6000);
+    for [received, bound] in entered {
+        let (received, bound) = (received.expect("an instant"), bound.expect("a bound"));
+        assert!(stamped.range(received - bound..=received + bound).next().is_some(), "{received} ± {bound}");
+    }
 }
 
 #[test]

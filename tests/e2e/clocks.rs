@@ -9,7 +9,7 @@ use rpycbench_tests::going::Going;
 use rpycbench_tests::installed::Installed;
 
 /// The library that shifts the clock of the program it is loaded into, where it is installed.
-fn libfaketime() -> Option<PathBuf> {
+pub(crate) fn libfaketime() -> Option<PathBuf> {
     let folders = std::fs::read_dir("/usr/lib").ok()?.filter_map(Result::ok);
     folders.map(|folder| folder.path().join("faketime/libfaketime.so.1")).find(|path| path.is_file())
 }
@@ -57,9 +57,9 @@ fn r16_a_host_an_hour_ahead_is_measured_and_named() {
 }
 
 /// What both programs read the time of day with: shifted by what is in the file, at every look.
-fn stepping(library: &Path, file: &Path) -> Vec<(&'static str, String)> {
+pub(crate) fn stepping(library: &Path, file: &Path) -> [(&'static str, String); 4] {
     let library = library.with_file_name("libfaketimeMT.so.1");
-    vec![
+    [
         ("LD_PRELOAD", library.display().to_string()),
         ("FAKETIME_TIMESTAMP_FILE", file.display().to_string()),
         ("FAKETIME_NO_CACHE", "1".to_owned()),
@@ -75,7 +75,7 @@ fn steps_amid_a_run(shift: &str, said: &str) {
     let file = sandbox.path().join("clock");
     std::fs::write(&file, "+0").expect("it is the test's own");
     let environment = stepping(&library, &file);
-    let hurin = Installed::start_in(&sandbox, "hurin", "127.0.0.2", environment.clone());
+    let hurin = Installed::start_in(&sandbox, "hurin", "127.0.0.2", environment.to_vec());
     let outcome = sandbox.call(&["enrol", &hurin.address, "--code", &hurin.code("hurin")]);
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     let load = format!("[[workloads]]\nname = \"calls\"\nkind = \"closed\"\nrequests = {REQUESTS}\n");

@@ -26,7 +26,7 @@ pub struct ManyHosts {
     pub sandbox: Sandbox,
     agents: Vec<Agent>,
     /// What starts them.
-    by: &'static [&'static str],
+    by: Vec<String>,
 }
 
 /// The agent of a host.
@@ -56,7 +56,8 @@ impl ManyHosts {
     ///
     /// # Panics
     /// As there.
-    pub fn on(lan: Lan, sandbox: Sandbox, agents: &[&str], by: &'static [&'static str]) -> Self {
+    pub fn on(lan: Lan, sandbox: Sandbox, agents: &[&str], by: &[&str]) -> Self {
+        let by = by.iter().map(|&word| word.to_owned()).collect();
         let mut hosts = Self { lan, sandbox, agents: Vec::new(), by };
         for &host in agents {
             let state = hosts.sandbox.path().join(host);
@@ -121,7 +122,7 @@ impl ManyHosts {
     /// `rpycbench-agent` on a host.
     fn command(&self, host: &str, args: &[&str]) -> Command {
         let program = binaries().join("rpycbench-agent");
-        let mut command = match self.by {
+        let mut command = match self.by.as_slice() {
             [] => self.lan.command(host, program),
             [by, first @ ..] => {
                 let mut command = self.lan.command(host, by);

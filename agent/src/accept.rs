@@ -1,7 +1,8 @@
 //! The accept loop: TLS in a task per connection, so that a slow or bad handshake never holds up another.
 //!
 //! One port, two doors. Behind the first is the agent, for controllers of the authority that enrolled it. Behind the second
-//! is enrolment alone, for a client that asks for it by its server name; it has no key but the code.
+//! is enrolment alone, for a client that asks for it by its server name; it has no key but the code. Who begins otherwise than TLS
+//! does must ask for the clock, within a session that was begun behind the first: see [`ClockService`].
 //!
 //! Whoever knocks is a stranger until the handshake is over. What a stranger can make the agent hold is bounded: connections,
 //! time, and behind the second door the size and number of what it may say.
@@ -16,12 +17,14 @@ use std::time::Duration;
 
 use rpycbench_certs::enrol::{AgentState, ENROL_SERVER_NAME};
 use rpycbench_certs::{CertError, Identity, in_words};
+use rpycbench_probe::datagram::FIRST_BYTE;
 use rpycbench_proto::pb::agent_server::AgentServer;
 use rpycbench_proto::pb::clock_server::ClockServer;
 use rpycbench_proto::pb::enrolment_server::EnrolmentServer;
 use rpycbench_proto::pb::renewal_server::RenewalServer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::server::Acceptor;
@@ -126,6 +129,7 @@ struct Hall {
     agent: Accepted,
     enrolment: Accepted,
     controllers: Gate,
+    clock: ClockService,
 }
 
 /// Serves until `stop`, and then until no process of a run is left.
@@ -142,7 +146,7 @@ pub async fn serve(
     let (to_agent, agent_connections) = mpsc::channel(ACCEPTED_QUEUE);
     let (to_enrolment, enrolment_connections) = mpsc::channel(ACCEPTED_QUEUE);
     let controllers = Gate::new(CONTROLLERS, CONTROLLERS);
-    let hall = Hall { doors, agent: to_agent, enrolment: to_enrolment, controllers };
+    let hall = Hall { doors, agent: to_agent, enrolment: to_enrolment, controllers, clock: clock.clone() };
     let accepting = tokio::spawn(let_in(listener, hall));
     if let Some(enrolment) = enrolment {
         let enrolling = bounded()
@@ -199,22 +203,30 @@ async fn shake_hands(socket: TcpStream, peer: SocketAddr, place: Place, hall: Ha
     // Commands are small and waited for. Where this fails the socket is broken and the handshake says so.
     drop(socket.set_nodelay(true));
     let outcome = tokio::time::timeout(HANDSHAKE_LIMIT, async {
+        let mut first = [0];
+        if socket.peek(&mut first).await? == 1 && first == [FIRST_BYTE] {
+            let socket = socket.into_std()?;
+            socket.set_nonblocking(false)?;
+            let answering = spawn_blocking(move || hall.clock.answer_stream(socket, HANDSHAKE_LIMIT)).await;
+            return answering?.map(|()| None);
+        }
         let hello = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
         let is_enrolment = hello.client_hello().server_name() == Some(ENROL_SERVER_NAME);
         let config = if is_enrolment { hall.doors.enrolment.clone() } else { hall.doors.agent() };
         let config = config.ok_or_else(|| io::Error::other("this agent is not enrolled, or not to be enrolled"))?;
         let stream = hello.into_stream(config).await.map_err(in_words)?;
         if is_enrolment {
-            return Ok((Connection::new(stream, peer, place), hall.enrolment));
+            return Ok(Some((Connection::new(stream, peer, place), hall.enrolment)));
         }
         // A controller has proven to be one, and no longer takes a stranger's place.
         drop(place);
         let place = hall.controllers.enter(peer.ip()).ok_or_else(|| io::Error::other("too many controllers"))?;
-        Ok::<_, io::Error>((Connection::new(stream, peer, place), hall.agent))
+        Ok::<_, io::Error>(Some((Connection::new(stream, peer, place), hall.agent)))
     });
     match outcome.await {
         // The receiver is gone only when the agent ends.
-        Ok(Ok((connection, door))) => drop(door.send(Ok(connection)).await),
+        Ok(Ok(Some((connection, door)))) => drop(door.send(Ok(connection)).await),
+        Ok(Ok(None)) => tracing::debug!(%peer, "asks for the clock over TCP"),
         Ok(Err(error)) => tracing::warn!(target: "audit", %peer, %error, "connection refused"),
         Err(_) => {
             tracing::warn!(target: "audit", %peer, "connection refused: no handshake in {HANDSHAKE_LIMIT:?}");

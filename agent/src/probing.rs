@@ -1,6 +1,8 @@
 //! Answers who wants to know this host's clock: over a session's stream, and datagrams within it. See `clock.proto`.
 
+mod answering;
 mod responder;
+mod streamed;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -9,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rpycbench_probe::clock::raw_ns;
+use rpycbench_probe::datagram::FIRST_BYTE;
 use rpycbench_probe::ledger::{Break, BreakKind, Reading};
 use rpycbench_proto::clock::{Answer, Asking, ClockBreak, Telling};
 use rpycbench_proto::pb;
@@ -110,13 +113,18 @@ impl pb::clock_server::Clock for ClockService {
 }
 
 impl ClockService {
+    fn session(&self, id: &[u8; 16]) -> Option<Session> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
     /// A session that nobody can guess.
     fn enter(&self, session: Session) -> Result<[u8; 16], Status> {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         if sessions.len() >= SESSIONS {
             return Err(Status::resource_exhausted(format!("{SESSIONS} others ask for this host's clock already")));
         }
-        let nonce: [u8; 16] = rand::random();
+        let mut nonce: [u8; 16] = rand::random();
+        nonce[0] = FIRST_BYTE;
         sessions.insert(nonce, session);
         Ok(nonce)
     }

@@ -4,6 +4,9 @@
 //! session (16 bytes) | number (u64) | asked (u64) | answered (u64) | zeros      integers little-endian
 //! ```
 //!
+//! Where none passes they go over a TCP connection to the agent's own port, one after the other: a session begins with a zero, and
+//! TLS, which all other connections there speak, with something else.
+//!
 //! The session is a nonce that both sides have from a channel that nobody else can read; datagrams without it are not answered.
 //! `asked` and `answered` are made up for every datagram by who sends it. They are compared over that channel afterwards: so an
 //! exchange only counts where the one side has received what the other had sent, and not what somebody in between has made of
@@ -12,6 +15,9 @@
 /// How long each is.
 pub const BYTES: usize = 64;
 const USED: usize = 40;
+
+/// What every session begins with.
+pub const FIRST_BYTE: u8 = 0;
 
 /// A question, or, with `answered`, its answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -12,6 +12,8 @@ pub mod clock;
 pub mod datagram;
 pub mod ledger;
 pub mod socket;
+pub mod stream;
 
 pub use datagram::Datagram;
 pub use socket::{Kernel, Stamp, StampedSocket};
+pub use stream::StampedStream;

@@ -159,7 +159,7 @@ fn time_added_by_the_network_is_found_on_the_ways_and_not_in_the_server() {
         assert!(server[1] < 2.0 * each_way_ms, "{name}: {server:?}");
     }
     the_server_s_instants_are_where_samples_say(&hosts.sandbox.latest());
-    let report = std::fs::read_to_string(hosts.sandbox.latest().join("report.md")).expect("a report");
+    let report = fs::read_to_string(hosts.sandbox.latest().join("report.md")).expect("a report");
     assert_eq!(report.matches("### Where the Time Goes").count(), 3);
     assert!(hosts.sandbox.latest().join("graphs/where_the_time_goes.svg").is_file());
 }

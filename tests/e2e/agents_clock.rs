@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use rpycbench_controller::store::probes;
 use rpycbench_tests::going::Going;
+use rpycbench_tests::installed::Installed;
 use rpycbench_tests::lan::Lan;
 use rpycbench_tests::many_hosts::{AHEAD, AHEAD_NS, CONTROLLER, ManyHosts};
 use rpycbench_tests::parquet::int64s;
+use rpycbench_tests::proxy::{Does, Proxy};
 use rpycbench_tests::{Outcome, Sandbox};
 use serde_json::Value;
 
@@ -56,13 +58,29 @@ fn a_host_whose_clock_is_a_thousand_seconds_ahead_is_said_to_be() {
 }
 
 #[test]
-fn where_no_datagram_passes_the_stream_is_asked_and_said_to_be() {
+fn where_no_datagram_passes_a_tcp_connection_is_asked_and_said_to_be() {
     let hosts = match ManyHosts::start(Sandbox::new(), &["hurin"]) {
         Ok(hosts) => hosts,
         Err(why) => return println!("skipped: {why}"),
     };
     hosts.lan.both_ways(CONTROLLER, "hurin").no_datagrams();
     let said = clock(&hosts);
+    assert!(holds(&said, 0), "{said}");
+    assert_eq!((&said["transport"], &said["stamps"]), (&"tcp".into(), &"user".into()));
+    assert!(said["probes"].as_u64() > Some(250), "{said}");
+}
+
+#[test]
+fn where_nothing_but_tls_passes_the_stream_is_asked_and_said_to_be() {
+    let sandbox = Sandbox::new();
+    let hurin = Installed::start_in(&sandbox, "hurin", "127.0.0.2", Vec::new());
+    let proxy = Proxy::to(&hurin.address, "127.0.0.3");
+    proxy.does(Does::TlsAlone);
+    let outcome = sandbox.call(&["enrol", &proxy.address, "--code", &hurin.code("hurin")]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let outcome = sandbox.call(&["agents", "clock", "hurin", "--json"]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let said: Value = serde_json::from_str(&outcome.stdout).unwrap_or_else(|error| panic!("{error}: {outcome:?}"));
     assert!(holds(&said, 0), "{said}");
     assert_eq!((&said["transport"], &said["stamps"]), (&"grpc".into(), &"user".into()));
 }

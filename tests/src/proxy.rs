@@ -13,6 +13,8 @@ use nix::sys::socket::{setsockopt, sockopt};
 /// Between two looks at whether a stalled line goes on.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 const CHUNK: usize = 16 * 1024;
+/// The first byte of a record, RFC 8446, 5.1.
+const TLS_HANDSHAKE: u8 = 22;
 
 /// What the line does to what passes, from now on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub enum Does {
     Slice,
     /// So many bytes a second, either way.
     Bandwidth(u32),
+    /// It ends every connection that begins otherwise than TLS does.
+    TlsAlone,
     /// It takes all and hands on nothing, and closes nothing.
     Stall,
     /// What goes to the agent is swallowed, and what the agent says is handed on: it is applied and never acknowledged.
@@ -143,6 +147,7 @@ fn connect(inner: &TcpStream, outer: &TcpStream, state: &Arc<Mutex<State>>) {
 /// Hands bytes on until either side has ended.
 fn carry(from: &mut TcpStream, to: &mut TcpStream, to_agent: bool, state: &Mutex<State>) -> io::Result<()> {
     let mut buffer = [0; CHUNK];
+    let mut is_first = true;
     loop {
         let read = from.read(&mut buffer)?;
         if read == 0 {
@@ -152,7 +157,8 @@ fn carry(from: &mut TcpStream, to: &mut TcpStream, to_agent: bool, state: &Mutex
         while !bytes.is_empty() {
             let does = lock(state).does;
             let now = match does {
-                Does::Pass | Does::Reset(_) => bytes.len(),
+                Does::TlsAlone if to_agent && is_first && bytes.first() != Some(&TLS_HANDSHAKE) => return Ok(()),
+                Does::Pass | Does::Reset(_) | Does::TlsAlone => bytes.len(),
                 Does::Slice => 1,
                 Does::Bandwidth(_) => bytes.len().min(100),
                 Does::Swallow if to_agent => break,
@@ -164,6 +170,7 @@ fn carry(from: &mut TcpStream, to: &mut TcpStream, to_agent: bool, state: &Mutex
             };
             to.write_all(&bytes[..now])?;
             bytes = &bytes[now..];
+            is_first = false;
             if let Does::Bandwidth(bytes_per_s) = does {
                 let taken = Instant::now() + Duration::from_secs_f64(now as f64 / f64::from(bytes_per_s));
                 while let Some(left) = taken.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {

@@ -4,19 +4,12 @@
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::PoisonError;
-use std::time::{Duration, Instant};
 
 use rpycbench_probe::datagram::BYTES;
 use rpycbench_probe::{Datagram, StampedSocket};
-use rpycbench_proto::clock::Answer;
 
-use super::{Session, Sessions};
-
-/// Datagrams in a second that are answered; a controller asks a thousand times at most.
-const RATE: u32 = 4_000;
-const SECOND: Duration = Duration::from_secs(1);
-/// Answers that wait to be told; more are lost.
-const UNTOLD: usize = 2 * RATE as usize;
+use super::Sessions;
+use super::answering::Answering;
 
 /// Answers datagrams of sessions, as long as this process lives.
 #[derive(Clone, Debug)]
@@ -50,35 +43,18 @@ impl Responder {
 }
 
 fn answer(mut socket: StampedSocket, sessions: &Sessions) {
-    let (mut second, mut count) = (Instant::now(), 0);
+    let mut answering = Answering::default();
     // One byte more than any question: what is longer is none.
     let mut bytes = [0; BYTES + 1];
     loop {
         // An error is an earlier answer's, whose reader is gone.
         let Ok(Some((length, from, received))) = socket.receive(&mut bytes, None) else { continue };
-        if second.elapsed() > SECOND {
-            (second, count) = (Instant::now(), 0);
-        }
-        count += 1;
-        let question = bytes.get(..length).and_then(Datagram::parse).filter(|it| it.answered == 0 && count <= RATE);
-        let Some(question) = question else { continue };
+        let question = bytes.get(..length).and_then(Datagram::parse).filter(|it| it.answered == 0);
+        let Some(question) = question.filter(|_| answering.is_within_rate()) else { continue };
         let session = sessions.lock().unwrap_or_else(PoisonError::into_inner).get(&question.session).cloned();
-        let Some(Session { answers, user_stamps }) = session else { continue };
-        let answered = rand::random::<u64>() | 1;
-        let Ok(sent) = socket.send(&Datagram { answered, ..question }.to_bytes(), Some(from)) else { continue };
-        let [received, sent] = [received, sent].map(|stamp| if user_stamps { stamp.by_user() } else { stamp });
-        let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
-        // Where the session does not keep up, this one is lost.
-        if answers.len() < UNTOLD {
-            answers.push(Answer {
-                number: question.number,
-                asked: question.asked,
-                answered,
-                received_ns: received.ns(),
-                sent_ns: sent.ns(),
-                received_by_kernel: received.kernel_ns.is_some(),
-                sent_by_kernel: sent.kernel_ns.is_some(),
-            });
-        }
+        let Some(session) = session else { continue };
+        let answer = Answering::to(question);
+        let Ok(sent) = socket.send(&answer.to_bytes(), Some(from)) else { continue };
+        session.note(answer, received, sent);
     }
 }

@@ -1,15 +1,16 @@
-//! Asks by datagrams, on a thread of its own: it waits for nothing but answers, and what the controller's runtime does meanwhile
-//! delays none.
+//! Asks by datagrams, or over a TCP connection, on a thread of its own: it waits for nothing but answers, and what the controller's
+//! runtime does meanwhile delays none.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::time::{Duration, Instant};
 
 use rpycbench_probe::datagram::BYTES;
-use rpycbench_probe::{Datagram, Stamp, StampedSocket};
+use rpycbench_probe::{Datagram, Stamp, StampedSocket, StampedStream};
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::probes::Transport;
 use super::schedule::{Order, Owed, Schedule};
 use super::session::Input;
 
@@ -18,21 +19,54 @@ const ANSWER_LIMIT: Duration = Duration::from_millis(50);
 /// Questions by which is found out whether datagrams pass at all.
 const FIRST: u32 = 3;
 
+/// To connect takes a round trip.
+const CONNECT_LIMIT: Duration = Duration::from_secs(1);
+
 /// An asker that is about to begin.
 pub(super) struct Asker {
-    socket: StampedSocket,
+    line: Line,
     session: [u8; 16],
     number: u64,
     user_stamps: bool,
     inputs: UnboundedSender<Input>,
 }
 
+/// The way to an agent.
+enum Line {
+    Datagrams(StampedSocket),
+    Stream(StampedStream),
+}
+
+impl Line {
+    fn send(&mut self, question: Datagram) -> io::Result<Stamp> {
+        match self {
+            Self::Datagrams(socket) => socket.send(&question.to_bytes(), None),
+            Self::Stream(stream) => stream.send(&question.to_bytes()),
+        }
+    }
+
+    /// `None` where nothing of the kind comes in time.
+    fn receive(&mut self, limit: Duration) -> io::Result<Option<(Datagram, Stamp)>> {
+        match self {
+            Self::Datagrams(socket) => {
+                let mut bytes = [0; BYTES + 1];
+                let come = socket.receive(&mut bytes, Some(limit))?;
+                Ok(come.and_then(|(length, _, stamp)| Some((Datagram::parse(bytes.get(..length)?)?, stamp))))
+            }
+            Self::Stream(stream) => {
+                let come = stream.receive(limit)?;
+                Ok(come.and_then(|(bytes, stamp)| Some((Datagram::parse(&bytes)?, stamp))))
+            }
+        }
+    }
+}
+
 impl Asker {
-    /// Of that session, to the agent's address.
+    /// By datagrams, of that session, to the agent's address.
     ///
     /// # Errors
     /// When there is no socket, or no clock.
-    pub(super) fn new(
+    pub(super) fn by_datagrams(
         target: SocketAddr,
         session: [u8; 16],
         user_stamps: bool,
@@ -41,7 +75,26 @@ impl Asker {
         let any: IpAddr = if target.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
         let socket = UdpSocket::bind((any, 0))?;
         socket.connect(target)?;
-        Ok(Self { socket: StampedSocket::new(socket)?, session, number: 0, user_stamps, inputs })
+        let line = Line::Datagrams(StampedSocket::new(socket)?);
+        Ok(Self { line, session, number: 0, user_stamps, inputs })
+    }
+
+    /// Over a TCP connection, whose stamps are the programs' own; blocks.
+    ///
+    /// # Errors
+    /// When there is none to be had.
+    pub(super) fn over_tcp(target: SocketAddr, session: [u8; 16], inputs: UnboundedSender<Input>) -> io::Result<Self> {
+        let line = Line::Stream(StampedStream::new(TcpStream::connect_timeout(&target, CONNECT_LIMIT)?)?);
+        // No number that was asked for otherwise before.
+        Ok(Self { line, session, number: u64::from(FIRST), user_stamps: true, inputs })
+    }
+
+    /// How it asks.
+    pub(super) fn transport(&self) -> Transport {
+        match self.line {
+            Line::Datagrams(_) => Transport::Udp,
+            Line::Stream(_) => Transport::Tcp,
+        }
     }
 
     /// Whether any of the first questions was answered. Blocks.
@@ -95,16 +148,19 @@ impl Asker {
         let (session, number, asked) = (self.session, self.number, rand::random::<u64>() | 1);
         let question = Datagram { session, number, asked, answered: 0 };
         // A host that refuses is silent like any other.
-        let Ok(sent) = self.socket.send(&question.to_bytes(), None) else { return false };
+        let Ok(sent) = self.line.send(question) else { return false };
         let sent = self.best(sent);
-        let (t1, by_kernel) = (sent.ns(), sent.kernel_ns.is_some());
-        drop(self.inputs.send(Input::Sent { number, asked, t1, by_kernel }));
+        let (t1, by_kernel, transport) = (sent.ns(), sent.kernel_ns.is_some(), self.transport());
+        drop(self.inputs.send(Input::Sent { number, transport, asked, t1, by_kernel }));
         let since = Instant::now();
         while let Some(left) = ANSWER_LIMIT.checked_sub(since.elapsed()) {
-            let mut bytes = [0; BYTES + 1];
-            let received = self.socket.receive(&mut bytes, Some(left));
-            let Ok(Some((length, _, stamp))) = received else { continue };
-            let answer = bytes.get(..length).and_then(Datagram::parse);
+            let (answer, stamp) = match self.line.receive(left) {
+                Ok(Some((answer, stamp))) => (Some(answer), stamp),
+                Ok(None) => continue,
+                // Of datagrams, an earlier one's.
+                Err(_) if matches!(self.line, Line::Datagrams(_)) => continue,
+                Err(_) => return false,
+            };
             let Some(answer) = answer.filter(|it| it.session == session && it.answered != 0) else { continue };
             let (number, answered) = (answer.number, answer.answered);
             let stamp = self.best(stamp);

@@ -12,6 +12,8 @@ use crate::store::probes::ProbeRow;
 pub(crate) enum Transport {
     /// As a datagram.
     Udp,
+    /// Over a TCP connection of its own.
+    Tcp,
     /// Over the agent's stream.
     Grpc,
 }
@@ -21,6 +23,7 @@ impl Transport {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Udp => "udp",
+            Self::Tcp => "tcp",
             Self::Grpc => "grpc",
         }
     }

@@ -45,7 +45,7 @@ pub(crate) enum ClockError {
 #[derive(Debug)]
 pub(super) enum Input {
     /// A datagram has left.
-    Sent { number: u64, asked: u64, t1: i64, by_kernel: bool },
+    Sent { number: u64, transport: Transport, asked: u64, t1: i64, by_kernel: bool },
     /// One has come back.
     Back { number: u64, answered: u64, t4: i64, by_kernel: bool },
     /// The agent tells; when that was here.
@@ -118,18 +118,20 @@ impl ClockSession {
         let probes = Arc::<Kept>::default();
         let keeping = tokio::spawn(keep(queue, probes.clone()));
         tokio::spawn(listen(incoming, inputs.clone()));
-        let target = port.and_then(|port| Some(SocketAddr::new(resolved(address)?, port)));
-        let asker = target.map(|target| Asker::new(target, session, user_stamps, inputs.clone())).transpose()?;
-        let tried = match asker {
+        let asker = match resolved(address) {
             None => None,
-            Some(mut asker) => {
-                let tried = tokio::task::spawn_blocking(move || asker.is_answered().then_some(asker).ok_or(()));
-                tried.await.ok().and_then(Result::ok)
+            Some(agent) => {
+                let inputs = inputs.clone();
+                let found = move || answered(agent, port, session, user_stamps, &inputs);
+                tokio::task::spawn_blocking(found).await.map_err(std::io::Error::other)??
             }
         };
         let owed = Owed::default();
-        let (orders, transport) = match tried {
-            Some(asker) => (Orders::Thread(asker.start(owed.clone())?), Transport::Udp),
+        let (orders, transport) = match asker {
+            Some(asker) => {
+                let transport = asker.transport();
+                (Orders::Thread(asker.start(owed.clone())?), transport)
+            }
             None => {
                 let (orders, ordered) = mpsc::unbounded_channel();
                 tokio::spawn(ask(ordered, owed.clone(), wire.clone(), probes.clone()));
@@ -185,15 +187,37 @@ impl Drop for ClockSession {
 }
 
 /// Where the agent is; the name has been resolved before, for the connection.
-fn resolved(address: &str) -> Option<std::net::IpAddr> {
-    Some(address.to_socket_addrs().ok()?.next()?.ip())
+fn resolved(address: &str) -> Option<SocketAddr> {
+    address.to_socket_addrs().ok()?.next()
+}
+
+/// The best way by which it answers, but for the stream: by datagrams at that port, or over TCP. Blocks.
+fn answered(
+    agent: SocketAddr,
+    port: Option<u16>,
+    session: [u8; 16],
+    user_stamps: bool,
+    inputs: &mpsc::UnboundedSender<Input>,
+) -> std::io::Result<Option<Asker>> {
+    if let Some(port) = port {
+        let at = SocketAddr::new(agent.ip(), port);
+        let mut asker = Asker::by_datagrams(at, session, user_stamps, inputs.clone())?;
+        if asker.is_answered() {
+            return Ok(Some(asker));
+        }
+    }
+    // Refused or cut where something in between lets nothing but TLS pass.
+    let asker = Asker::over_tcp(agent, session, inputs.clone()).ok();
+    Ok(asker.and_then(|mut asker| asker.is_answered().then_some(asker)))
 }
 
 /// Brings questions and answers together.
 async fn keep(mut queue: mpsc::UnboundedReceiver<Input>, kept: Arc<Kept>) {
     while let Some(input) = queue.recv().await {
         kept.change(|probes| match input {
-            Input::Sent { number, asked, t1, by_kernel } => probes.asked(number, Transport::Udp, asked, t1, by_kernel),
+            Input::Sent { number, transport, asked, t1, by_kernel } => {
+                probes.asked(number, transport, asked, t1, by_kernel);
+            }
             Input::Back { number, answered, t4, by_kernel } => probes.back(number, answered, t4, by_kernel),
             Input::Told(Telling::Answers(answers), now) => {
                 answers.into_iter().for_each(|answer| probes.told(answer, now));

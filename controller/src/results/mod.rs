@@ -3,7 +3,9 @@
 mod cells;
 mod compare;
 mod compute;
+pub mod curves;
 mod files;
+mod parallel;
 pub mod schema;
 mod verdict;
 mod ways;

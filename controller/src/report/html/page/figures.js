@@ -1,0 +1,181 @@
+// From the page's data to its charts.
+
+/** Beyond this many lines those further on are switched off at first. */
+const MOST_LINES = 12;
+/** Samples beyond a percentile, below which it says little. */
+const ENOUGH_BEYOND = 10;
+/** Pixels. */
+const WHISKERS_APART = 5;
+/** Of the whole time line, between two blocks. */
+const GAP = 0.012;
+
+const FIGURES = {
+  spectrum: (figure, data, of) => spectrum(figure, data, data.distributions[of]),
+  cdf: (figure, data, of) => cumulative(figure, data, data.distributions[of]),
+  topologies: (figure, data, of) => new ForestChart(figure, { ...named(figure), rows: data.topologies[of].rows, asRatio: true }),
+  servers: (figure, data, of) => new ForestChart(figure, { ...named(figure), rows: data.servers[of].rows, asRatio: false }),
+  ways: (figure, data, of) => new BarChart(figure, { ...named(figure), ...data.ways[of] }),
+  throughput: (figure, data, of) => load(figure, data.loads[of], ["throughput_per_s"], "Calls/s", 1),
+  latency: (figure, data, of) => load(figure, data.loads[of], ["p50", "p99"], "Time (ms)", 1e6),
+};
+
+function named(figure) {
+  return { label: figure.dataset.label, title: figure.dataset.title };
+}
+
+function spectrum(figure, data, distribution) {
+  const lines = distribution.lines.map((line, number) => {
+    const points = line.durations.map((ns, place) => [1 / (1 - data.quantiles[place]), ns / 1e6]);
+    // The longest of n has n − 1 others: by Hazen's plotting position half a sample is beyond it.
+    if (line.max !== null) points.push([2 * line.count, line.max / 1e6]);
+    const faint = points.findIndex(([oneOf]) => line.count / oneOf < ENOUGH_BEYOND);
+    return { name: line.look.name, classes: lookOf(line.look), points, faint: faint < 0 ? undefined : faint, end: true, startsOff: number >= MOST_LINES };
+  });
+  const most = distribution.lines.reduce((high, line) => Math.max(high, line.count), 1);
+  new LineChart(figure, {
+    ...named(figure),
+    lines,
+    x: {
+      title: "Percentile",
+      domain: [1, 2 * most],
+      scale: percentileScale,
+      format: percentile,
+      precise: (oneOf) => (distribution.lines.some((line) => 2 * line.count === oneOf) ? "longest" : `p${percentile(oneOf)}`),
+    },
+    y: { title: "Time (ms)", format: short, precise: inMs, log: spans(lines), choice: true, fromZero: true },
+  });
+}
+
+function cumulative(figure, data, distribution) {
+  const lines = distribution.lines.filter((line) => line.max !== null).map((line, number) => {
+    const points = line.durations.map((ns, place) => [ns / 1e6, data.quantiles[place] * 100]);
+    points.push([line.max / 1e6, 100]);
+    return { name: line.look.name, classes: lookOf(line.look), points, startsOff: number >= MOST_LINES };
+  });
+  const values = lines.flatMap((line) => [line.points[0][0], line.points[line.points.length - 1][0]]);
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const log = low > 0;
+  new LineChart(figure, {
+    ...named(figure),
+    lines,
+    between: true,
+    x: { title: "Time (ms)", domain: widened(low, high, log), scale: log ? logScale : linearScale, format: short, precise: inMs },
+    y: { title: "Share (%)", domain: [0, 100], format: short, precise: (share) => `${share.toFixed(2)} %` },
+  });
+}
+
+function inMs(value) {
+  return `${significant(value)} ms`;
+}
+
+/** Whether values differ so much that a linear axis would hide the small ones. */
+function spans(lines) {
+  const values = lines.flatMap((line) => line.points.map((point) => point[1])).filter((value) => value > 0);
+  return values.reduce((a, b) => Math.max(a, b), 0) > 20 * values.reduce((a, b) => Math.min(a, b), Infinity);
+}
+
+/** A chart for each cell, or where these are many, for the one that is chosen. Returns what draws each. */
+function panels(place, data) {
+  const distribution = data.distributions[place.dataset.panels];
+  const domain = timeDomain(distribution);
+  const drawn = (line) => {
+    const figure = element("figure", { class: "chart panel", "data-chart": "time" });
+    place.append(figure);
+    return () => course(figure, distribution, line, domain);
+  };
+  if (distribution.lines.length <= MOST_LINES) return distribution.lines.map(drawn);
+  const choose = element("select", { "aria-label": `Cell of ${distribution.workload}` },
+    ...distribution.lines.map((line, number) => element("option", { value: number }, line.look.name)));
+  place.before(element("label", { class: "choose" }, "Cell ", choose));
+  choose.addEventListener("change", () => {
+    place.replaceChildren();
+    drawn(distribution.lines[choose.value])();
+  });
+  return [drawn(distribution.lines[0])];
+}
+
+function timeDomain(distribution) {
+  const values = distribution.lines.flatMap((line) => line.blocks.flatMap((block) => [...block.p50, ...block.max]));
+  const usable = values.filter((ns) => ns !== null && ns > 0);
+  const low = usable.reduce((a, b) => Math.min(a, b), Infinity);
+  const high = usable.reduce((a, b) => Math.max(a, b), 0);
+  return high > 0 ? widened(low / 1e6, high / 1e6, true) : [1, 10];
+}
+
+/** Its blocks, one after the other. */
+function course(figure, distribution, line, domain) {
+  const spans = line.blocks.map((block) => block.slice_ns * block.count.length);
+  const gap = spans.reduce((sum, ns) => sum + ns, 0) * GAP;
+  const [points, places, rules, ticks, failures] = [{ p50: [], p99: [], max: [] }, new Map(), [], [], []];
+  let start = 0;
+  line.blocks.forEach((block, number) => {
+    if (number > 0) rules.push(start - gap / 2);
+    ticks.push([start + spans[number] / 2, `block ${block.block}`]);
+    block.count.forEach((_, slice) => {
+      const x = start + (slice + 0.5) * block.slice_ns;
+      places.set(x, [block, slice]);
+      if (block.failed[slice] > 0) failures.push([x, block.failed[slice]]);
+      for (const name of ["p50", "p99", "max"]) {
+        points[name].push(block[name][slice] === null ? null : [x, block[name][slice] / 1e6]);
+      }
+    });
+    for (const name of ["p50", "p99", "max"]) points[name].push(null);
+    start += spans[number] + gap;
+  });
+  const colour = colourOf(line.look);
+  new LineChart(figure, {
+    label: `${line.look.name}, ${distribution.workload}, over time`,
+    title: line.look.name,
+    height: 220,
+    lines: [
+      { name: "p50", classes: `${colour} median`, points: points.p50 },
+      { name: "p99", classes: `${colour} tail`, points: points.p99 },
+      { name: "longest", classes: `${colour} extreme`, points: points.max, dots: true, only: true },
+    ],
+    rules,
+    failures,
+    x: {
+      title: "Time, block after block",
+      domain: [-gap / 2, Math.max(start - gap / 2, 1)],
+      scale: linearScale,
+      ticks,
+      format: short,
+      precise: (x) => {
+        const [block, slice] = places.get(x) ?? [];
+        return block ? `block ${block.block}, ${significant(((slice + 0.5) * block.slice_ns) / 1e9)} s, ${short(block.count[slice])} good calls` : "";
+      },
+    },
+    y: { title: "Time (ms)", domain, format: short, precise: inMs, log: true },
+  });
+}
+
+function load(figure, load, metrics, title, unit) {
+  const lines = load.lines.flatMap((line) => metrics.map((metric, number) => {
+    const points = line.points.filter((it) => it[metric] !== null).map((it) => [it.clients, it[metric] / unit]);
+    const ends = (it) => it[metric === "throughput_per_s" ? "throughput_ci95" : `${metric}_ci95`];
+    const whiskers = line.points.filter(ends).map((it) => [it.clients, ...ends(it).map((end) => end / unit)]);
+    const name = metrics.length > 1 ? `${line.look.name}, ${metric}` : line.look.name;
+    return { name, classes: `${lookOf(line.look)}${number > 0 ? " tail" : ""}`, points, whiskers, dots: true };
+  }));
+  // Side by side, so that whiskers do not hide each other.
+  lines.forEach((line, number) => {
+    line.shift = (number - (lines.length - 1) / 2) * WHISKERS_APART;
+    line.startsOff = number >= MOST_LINES;
+  });
+  const clients = load.lines.flatMap((line) => line.points.map((it) => it.clients));
+  const numbers = [...new Set(clients)].sort((a, b) => a - b);
+  const precise = unit === 1 ? (value) => `${significant(value)}/s` : inMs;
+  new LineChart(figure, {
+    ...named(figure),
+    lines,
+    x: {
+      title: "Clients at the same time",
+      domain: widened(numbers[0], numbers[numbers.length - 1], true),
+      scale: logScale,
+      ticks: numbers.map((number) => [number, short(number)]),
+      format: short,
+      precise: (number) => (number === 1 ? "1 client" : `${short(number)} clients`),
+    },
+    y: { title, format: short, precise, log: spans(lines), choice: true, fromZero: true },
+  });
+}

@@ -73,9 +73,9 @@ class ForestChart extends RowChart {
     ];
     super(figure, { label, title, series });
     this.all = rows;
-    this.metric = "mean";
     this.asRatio = asRatio;
     const offered = Object.entries(METRICS).filter(([metric]) => rows.some((row) => row.metrics.some((it) => it.metric === metric)));
+    this.metric = offered[0][0];
     const choose = element("select", { "aria-label": "Metric" }, ...offered.map(([metric, name]) => element("option", { value: metric }, name)));
     choose.addEventListener("change", () => this.change(() => (this.metric = choose.value)));
     const ratio = button("ratio", "Ratios instead of differences", () => this.change(() => {

@@ -71,8 +71,9 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", json!({ "media": medium, "features": features }));
     }
 
-    /// Shows a file, and waits until its charts are drawn.
+    /// Shows a file, and waits until its charts are drawn. Complaints and requests are those of this page alone.
     pub(crate) fn open(&mut self, file: &Path) {
+        self.events.clear();
         self.call("Page.navigate", json!({ "url": format!("file://{}", file.display()) }));
         self.wait_for("document.documentElement?.dataset.drawn === 'yes'");
     }

@@ -54,12 +54,15 @@ struct Line<'a> {
 }
 
 impl<'a> Figures<'a> {
-    pub(super) fn new(view: &View<'a>, curves: &'a Curves) -> Self {
+    /// `metrics` are those that comparisons are shown of.
+    pub(super) fn new(view: &View<'a>, curves: &'a Curves, metrics: &[&str]) -> Self {
+        let comparisons = view.results.comparisons.iter();
+        let shown: Vec<_> = comparisons.filter(|it| metrics.contains(&it.metric.as_str())).collect();
         Self {
             quantiles: &curves.quantiles,
             distributions: view.manifest.workloads.iter().map(|it| distribution(view, it, curves)).collect(),
-            topologies: forest::topologies(view),
-            servers: forest::servers(view),
+            topologies: forest::topologies(view, &shown),
+            servers: forest::servers(view, &shown),
             ways: ways::of(view),
             loads: loads::of(view),
         }

@@ -36,19 +36,19 @@ struct Compared<'a> {
     distinguishable: bool,
 }
 
-/// One for each topology that has a baseline.
-pub(super) fn topologies<'a>(view: &View<'a>) -> Vec<Forest<'a>> {
+/// One for each topology that has a baseline, of the comparisons that are shown.
+pub(super) fn topologies<'a>(view: &View<'a>, shown: &[&'a ComparisonResult]) -> Vec<Forest<'a>> {
     let pairs = view.manifest.topologies.iter().filter_map(|it| Some((it.name.as_str(), it.baseline.as_deref()?)));
     let forests = pairs.map(|(of, against)| {
         let concerned = |it: &ComparisonResult| it.kind == "topology" && it.of == of && it.against == against;
         let label = |it: &ComparisonResult| format!("{}: {}", it.workload, it.server.as_deref().unwrap_or_default());
-        forest(view, format!("{of} against {against}"), concerned, label)
+        forest(view, format!("{of} against {against}"), shown.iter().copied().filter(|it| concerned(it)), label)
     });
     forests.collect()
 }
 
-/// One for each workload over each topology.
-pub(super) fn servers<'a>(view: &View<'a>) -> Vec<Forest<'a>> {
+/// One for each workload over each topology, likewise.
+pub(super) fn servers<'a>(view: &View<'a>, shown: &[&'a ComparisonResult]) -> Vec<Forest<'a>> {
     if view.manifest.servers.len() < 2 {
         return Vec::new();
     }
@@ -60,7 +60,7 @@ pub(super) fn servers<'a>(view: &View<'a>) -> Vec<Forest<'a>> {
             it.kind == "server" && it.topology.as_deref() == Some(topology) && it.workload == workload
         };
         let label = |it: &ComparisonResult| format!("{} against {}", it.of, it.against);
-        forest(view, format!("{workload} on {topology}"), concerned, label)
+        forest(view, format!("{workload} on {topology}"), shown.iter().copied().filter(|it| concerned(it)), label)
     });
     forests.collect()
 }
@@ -68,13 +68,13 @@ pub(super) fn servers<'a>(view: &View<'a>) -> Vec<Forest<'a>> {
 fn forest<'a>(
     view: &View<'a>,
     title: String,
-    concerned: impl Fn(&ComparisonResult) -> bool,
+    compared: impl Iterator<Item = &'a ComparisonResult>,
     label: impl Fn(&ComparisonResult) -> String,
 ) -> Forest<'a> {
     let mut rows: Vec<Row<'a>> = Vec::new();
-    for it in view.results.comparisons.iter().filter(|it| concerned(it)) {
+    for it in compared {
         let label = label(it);
-        let compared = Compared {
+        let metric = Compared {
             metric: &it.metric,
             difference: it.difference,
             difference_ci95: it.difference_ci95,
@@ -83,8 +83,8 @@ fn forest<'a>(
             distinguishable: it.distinguishable,
         };
         match rows.last_mut().filter(|row| row.label == label) {
-            Some(row) => row.metrics.push(compared),
-            None => rows.push(Row { label, doubted: is_doubted(view, it), metrics: vec![compared] }),
+            Some(row) => row.metrics.push(metric),
+            None => rows.push(Row { label, doubted: is_doubted(view, it), metrics: vec![metric] }),
         }
     }
     let why = match rows.len() {

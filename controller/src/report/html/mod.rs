@@ -58,7 +58,8 @@ pub(super) fn render(
     plan: Option<&str>,
     path: &Path,
 ) -> Result<String, ReportError> {
-    let figures = Figures::new(view, curves);
+    let metrics = shown_metrics(view.results.comparisons.len());
+    let figures = Figures::new(view, curves, metrics);
     let fill = || {
         let own = context! {
             policy => policy(STYLE, SCRIPT),
@@ -68,7 +69,8 @@ pub(super) fn render(
             figures => Value::from(Serde(&figures)),
             headline => Value::from(Serde(headline::of(view))),
             beside => Value::from(Serde(&context.beside)),
-            metrics => Value::from(Serde(shown_metrics(view.results.comparisons.len()))),
+            metrics => Value::from(Serde(metrics)),
+            most_charts => MOST_CHARTS,
             plan => plan.map(|plan| plan.replace('\t', "    ")),
         };
         environment()?.get_template("report.html")?.render(context! { ..own, ..Value::from(Serde(context)) })
@@ -77,7 +79,9 @@ pub(super) fn render(
 }
 
 /// Comparisons of more are too much for a page: `results.json` has them all.
-const MOST_COMPARISONS: usize = 5_000;
+const MOST_COMPARISONS: usize = 4_000;
+/// Charts of one kind; of more a reader chooses one at a time.
+const MOST_CHARTS: usize = 12;
 
 /// Of which metrics the page has every comparison.
 fn shown_metrics(comparisons: usize) -> &'static [&'static str] {

@@ -81,7 +81,8 @@ class Chart {
     plot.addEventListener("pointermove", (event) => this.move(event));
     plot.addEventListener("pointerup", (event) => this.release(event));
     plot.addEventListener("pointercancel", () => this.letGo());
-    plot.addEventListener("pointerleave", () => this.pressed ?? this.show(null));
+    // A finger leaves whenever it is lifted, and what it has asked for stays.
+    plot.addEventListener("pointerleave", (event) => event.pointerType !== "touch" && this.pressed === undefined && this.show(null));
     plot.addEventListener("blur", () => this.show(null));
   }
 

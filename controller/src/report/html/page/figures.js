@@ -12,8 +12,8 @@ const GAP = 0.012;
 const FIGURES = {
   spectrum: (figure, data, of) => spectrum(figure, data, data.distributions[of]),
   cdf: (figure, data, of) => cumulative(figure, data, data.distributions[of]),
-  topologies: (figure, data, of) => new ForestChart(figure, { ...named(figure), rows: data.topologies[of].rows, asRatio: true }),
-  servers: (figure, data, of) => new ForestChart(figure, { ...named(figure), rows: data.servers[of].rows, asRatio: false }),
+  topologies: (figure, data, of) => new ForestChart(figure, { ...named(figure), rows: data.topologies[of].rows }),
+  servers: (figure, data, of) => new ForestChart(figure, { ...named(figure), rows: data.servers[of].rows }),
   ways: (figure, data, of) => new BarChart(figure, { ...named(figure), ...data.ways[of] }),
   throughput: (figure, data, of) => load(figure, data.loads[of], ["throughput_per_s"], "Calls/s", 1),
   latency: (figure, data, of) => load(figure, data.loads[of], ["p50", "p99"], "Time (ms)", 1e6),
@@ -84,14 +84,35 @@ function panels(place, data) {
     return () => course(figure, distribution, line, domain);
   };
   if (distribution.lines.length <= MOST_LINES) return distribution.lines.map(drawn);
-  const choose = element("select", { "aria-label": `Cell of ${distribution.workload}` },
-    ...distribution.lines.map((line, number) => element("option", { value: number }, line.look.name)));
-  place.before(element("label", { class: "choose" }, "Cell ", choose));
+  return [chosen(place, distribution.lines.map((line) => line.look.name), (number) => drawn(distribution.lines[number])())];
+}
+
+/** One of many differences at a time. */
+function differences(place, data) {
+  const kind = place.dataset.choice;
+  const draw = (number) => {
+    const { title, why } = data[kind][number];
+    if (why !== null) {
+      place.append(element("p", { class: "why" }, `${title} not drawn: ${why}.`));
+      return;
+    }
+    const figure = element("figure", { class: "chart", "data-chart": kind, "data-title": title, "data-label": `Differences, ${title}` });
+    place.append(figure);
+    FIGURES[kind](figure, data, number);
+  };
+  return chosen(place, data[kind].map(({ title }) => title), draw);
+}
+
+/** Lets a reader choose by name what is drawn at a place. Returns what draws the first. */
+function chosen(place, names, draw) {
+  const options = names.map((name, number) => element("option", { value: number }, name));
+  const choose = element("select", {}, ...options);
+  place.before(element("label", { class: "choose" }, `One of ${names.length}: `, choose));
   choose.addEventListener("change", () => {
     place.replaceChildren();
-    drawn(distribution.lines[choose.value])();
+    draw(choose.value);
   });
-  return [drawn(distribution.lines[0])];
+  return () => draw(0);
 }
 
 function timeDomain(distribution) {
@@ -110,7 +131,7 @@ function course(figure, distribution, line, domain) {
   let start = 0;
   line.blocks.forEach((block, number) => {
     if (number > 0) rules.push(start - gap / 2);
-    ticks.push([start + spans[number] / 2, `block ${block.block}`]);
+    ticks.push([start + spans[number] / 2, `${block.block}`]);
     block.count.forEach((_, slice) => {
       const x = start + (slice + 0.5) * block.slice_ns;
       places.set(x, [block, slice]);
@@ -135,7 +156,7 @@ function course(figure, distribution, line, domain) {
     rules,
     failures,
     x: {
-      title: "Time, block after block",
+      title: "Blocks, one after the other",
       domain: [-gap / 2, Math.max(start - gap / 2, 1)],
       scale: linearScale,
       ticks,

@@ -45,19 +45,20 @@ class LineChart extends Chart {
     this.x = (value) => area.left + this.xScale.place(value) * (area.right - area.left);
     this.y = (value) => area.bottom - this.yScale.place(value) * (area.bottom - area.top);
     this.axes(area);
-    const inside = shape("svg", { x: area.left, y: area.top - 6, width: area.right - area.left, height: area.bottom - area.top + 7, class: "inside", viewBox: `${area.left} ${area.top - 6} ${area.right - area.left} ${area.bottom - area.top + 7}` });
+    // A dot at the border is seen whole.
+    const [x, y, wide, high] = [area.left, area.top - 6, area.right - area.left + 4, area.bottom - area.top + 7];
+    const inside = shape("svg", { x, y, width: wide, height: high, viewBox: [x, y, wide, high].join(" "), class: "inside" });
     this.picture.append(inside);
     for (const line of this.shown()) inside.append(this.line(line));
-    for (const [x] of spec.failures ?? []) {
-      inside.append(shape("path", { d: `M${this.x(x) - 3.5},${area.top - 3.5}l7,7m0,-7l-7,7`, class: "failure" }));
+    for (const [at] of spec.failures ?? []) {
+      inside.append(shape("path", { d: `M${this.x(at) - 3.5},${area.top - 3.5}l7,7m0,-7l-7,7`, class: "failure" }));
     }
     return area;
   }
 
   /** Of what is shown and within the horizontal domain, with the neighbours that lines come from and go to. */
   range(log) {
-    const { domain, log: own } = this.spec.y;
-    if (domain) return log === own || !log ? domain : widened(...domain, log);
+    if (this.spec.y.domain) return this.spec.y.domain;
     const values = [];
     for (const line of this.shown()) {
       const { points } = line;
@@ -125,9 +126,10 @@ class LineChart extends Chart {
     return group;
   }
 
-  /** Every x at which a line that is shown has a point. */
+  /** Every x at which a line that is shown has a point, or calls have failed. */
   stops() {
-    const stops = this.shown().flatMap((line) => line.points.filter((it) => it !== null && this.isWithin(it[0])).map((it) => it[0]));
+    const points = [...this.shown().flatMap((line) => line.points), ...(this.spec.failures ?? [])];
+    const stops = points.filter((it) => it !== null && this.isWithin(it[0])).map((it) => it[0]);
     return [...new Set(stops)].sort((a, b) => a - b);
   }
 

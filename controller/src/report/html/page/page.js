@@ -20,11 +20,11 @@ function start() {
 }
 
 function charts(data) {
-  const places = document.querySelectorAll("figure[data-chart], [data-panels]");
-  return [...places].flatMap((place) =>
-    place.dataset.panels === undefined
-      ? [() => FIGURES[place.dataset.chart](place, data, place.dataset.of)]
-      : panels(place, data));
+  return [...document.querySelectorAll("figure[data-chart], [data-panels], [data-choice]")].flatMap((place) => {
+    const { chart, of, choice } = place.dataset;
+    if (chart) return [() => FIGURES[chart](place, data, of)];
+    return choice ? [differences(place, data)] : panels(place, data);
+  });
 }
 
 function drawInTurn(waiting) {

@@ -1,10 +1,13 @@
 // Rows with something to measure from left to right: differences with their intervals, and bars of parts.
 
+/** Pixels, from which on there is room for an interval in words. */
+const WIDE = 640;
 const ROW = { height: 46, top: 8, bottom: 42, side: 8 };
 
 /** What both have in common: `rows` of a label, its words at the right, and how it is drawn. */
 class RowChart extends Chart {
   paint(width) {
+    this.wide = width > WIDE;
     const rows = this.rows();
     const area = { left: ROW.side, right: width - ROW.side, top: ROW.top, bottom: ROW.top + rows.length * ROW.height };
     area.height = area.bottom + ROW.bottom;
@@ -65,7 +68,7 @@ const METRICS = { mean: "mean", p50: "p50", p90: "p90", p95: "p95", p99: "p99", 
 
 /** Differences: a point, its interval, and whether it can be told from none. */
 class ForestChart extends RowChart {
-  constructor(figure, { label, title, rows, asRatio }) {
+  constructor(figure, { label, title, rows }) {
     const series = [
       { name: "more", classes: "more", kind: "more" },
       { name: "less", classes: "less", kind: "less" },
@@ -73,7 +76,7 @@ class ForestChart extends RowChart {
     ];
     super(figure, { label, title, series });
     this.all = rows;
-    this.asRatio = asRatio;
+    this.asRatio = false;
     const offered = Object.entries(METRICS).filter(([metric]) => rows.some((row) => row.metrics.some((it) => it.metric === metric)));
     this.metric = offered[0][0];
     const choose = element("select", { "aria-label": "Metric" }, ...offered.map(([metric, name]) => element("option", { value: metric }, name)));
@@ -82,7 +85,7 @@ class ForestChart extends RowChart {
       this.asRatio = !this.asRatio;
       ratio.setAttribute("aria-pressed", String(this.asRatio));
     }));
-    ratio.setAttribute("aria-pressed", String(asRatio));
+    ratio.setAttribute("aria-pressed", "false");
     this.tools.prepend(choose, ratio);
     this.start();
   }
@@ -139,14 +142,15 @@ class ForestChart extends RowChart {
 
   rows() {
     return this.found().map(({ row, it, value, ends, kind }) => {
-      const show = this.asRatio ? (number) => `×${significant(number)}` : (number) => `${signed(number)} ${this.unit.name}`;
-      const range = ends ? `${show(ends[0])} to ${show(ends[1])}` : "no interval";
+      const bare = this.asRatio ? (number) => `×${significant(number)}` : signed;
+      const shown = this.asRatio ? bare(value) : `${bare(value)} ${this.unit.name}`;
+      const range = ends ? `${bare(ends[0])} to ${bare(ends[1])}` : "no interval";
       const details = [["difference", `${signed(it.difference / this.unit.of)} ${this.unit.name}`]];
       if (it.ratio !== null) details.push(["ratio", `×${significant(it.ratio)}`]);
       details.push(["95 % interval", range], ["told apart", it.distinguishable ? "yes" : "no"]);
       return {
         label: row.label + (row.doubted ? " (a cell is invalid)" : ""),
-        value: show(value),
+        value: this.wide ? `${shown} (${range})` : shown,
         details: details.map((detail) => [null, ...detail]),
         draw: (y) => this.interval(y, value, ends, kind),
       };

@@ -42,7 +42,8 @@ function compare(a, b, downwards) {
 function searchable(table) {
   const rows = [...table.tBodies[0].rows];
   if (rows.length < SEARCHED_FROM) return;
-  const field = element("input", { type: "search", placeholder: "Search…", "aria-label": `Search: ${table.caption.textContent}` });
+  const caption = table.closest(".table").querySelector(".caption");
+  const field = element("input", { type: "search", placeholder: "Search…", "aria-label": `Search: ${caption.textContent}` });
   const told = element("span", { role: "status" });
   field.addEventListener("input", () => {
     const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -54,5 +55,5 @@ function searchable(table) {
     }
     told.textContent = words.length ? `${found} of ${rows.length}` : "";
   });
-  table.caption.append(element("span", { class: "search" }, field, told));
+  caption.append(element("span", { class: "search" }, field, told));
 }

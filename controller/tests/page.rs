@@ -75,8 +75,8 @@ fn every_chart_is_drawn_and_nothing_leaves_the_page() {
     let (_folder, page) = two_hosts();
     is_sound(&mut browser, &page);
     // Two for each workload's distribution, a panel for each of its six cells, one of topologies, six of servers, a bar chart
-    // of connections, two of load.
-    assert_eq!(browser.value("document.querySelectorAll('figure.chart').length"), json!(3 * 2 + 3 * 6 + 1 + 6 + 1 + 2));
+    // of connections, three of load.
+    assert_eq!(browser.value("document.querySelectorAll('figure.chart').length"), json!(3 * 2 + 3 * 6 + 1 + 6 + 1 + 3));
     let paint =
         "performance.getEntriesByType('paint').map((it) => `${it.name} ${it.startTime.toFixed(0)} ms`).join(', ')";
     println!("{}, {} bytes", browser.value(paint), fs::metadata(&page).unwrap().len());
@@ -253,41 +253,52 @@ fn r25_what_means_ill_is_shown_and_not_obeyed() {
     assert_eq!(times, 4 + 2 * 8 + 1 + 18 + 18, "{shown}");
 }
 
+/// The page of a study of so many blocks is sound, and has these words in it.
+#[track_caller]
+fn says(browser: &mut Browser, words: &str, blocks: u32, measure: impl FnOnce(&mut Manifest, &Path)) {
+    let folder = TempDir::new().unwrap();
+    let mut manifest = study(blocks, true);
+    measure(&mut manifest, folder.path());
+    let page = page_of(folder.path());
+    is_sound(browser, &page);
+    let seen = browser.value("document.querySelector('main').textContent");
+    assert!(seen.as_str().unwrap().contains(words), "{words} is not in {seen}");
+}
+
 #[test]
 fn a_run_with_little_in_it_draws_what_there_is_and_says_what_there_is_not() {
     let Some(mut browser) = Browser::start() else { return };
     let of_calls = |durations: &'static [i64]| {
         move |manifest: &mut Manifest, folder: &Path| {
+            manifest.cells.iter_mut().for_each(|cell| cell.expected = durations.len() as u64);
             write(folder, manifest, |_| Some(run_folder::samples(durations)));
         }
     };
-    let nothing = |manifest: &mut Manifest, folder: &Path| write(folder, manifest, |_| None);
-    let missing = |manifest: &mut Manifest, folder: &Path| {
+    let charts = "document.querySelectorAll('figure.chart').length";
+    says(&mut browser, "Not drawn: no sample of workload latency is here", 3, |manifest, folder| {
+        write(folder, manifest, |_| None);
+    });
+    assert_eq!(browser.value(charts), json!(0));
+    says(&mut browser, "Not drawn: no sample of workload latency succeeded", 3, of_calls(&[-1_000; 4]));
+    assert_eq!(browser.value(charts), json!(7), "throughput, of which failures are a part, can be compared");
+    says(&mut browser, "ms, no interval", 1, of_calls(&[5_000]));
+    says(&mut browser, "Nothing speaks against any of the 18 cells", 3, of_calls(&[5_000; 100]));
+    says(&mut browser, "Nothing speaks against any of the 18 cells", 3, of_calls(&[0; 3]));
+    says(&mut browser, "The run is not complete", 3, |manifest, folder| {
         write(folder, manifest, |cell| (cell.id % 2 == 0).then(|| lifelike(cell, cell.expected as usize)));
         manifest.cells.iter_mut().filter(|cell| cell.id % 2 == 1).for_each(|cell| cell.status = CellStatus::Failed);
         save(folder, manifest);
-    };
-    let cases: [(&str, &dyn Fn(&mut Manifest, &Path), &str); 6] = [
-        ("nothing", &nothing, "Not drawn: no sample of workload latency is here"),
-        ("only failures", &of_calls(&[-1_000; 4]), "Not drawn: no sample of workload latency succeeded"),
-        ("one sample", &of_calls(&[5_000]), "no interval"),
-        ("equal values", &of_calls(&[5_000; 100]), "Nothing speaks against any"),
-        ("zero", &of_calls(&[0; 3]), "Times of every cell"),
-        ("half of the cells", &missing, "The run is not complete"),
-    ];
-    for (name, make, says) in cases {
-        let folder = TempDir::new().unwrap();
-        let mut manifest = study(if name == "one sample" { 1 } else { 3 }, true);
-        if name == "equal values" {
-            manifest.cells.iter_mut().for_each(|cell| cell.expected = 100);
-        }
-        make(&mut manifest, folder.path());
-        let page = page_of(folder.path());
-        is_sound(&mut browser, &page);
-        let seen = browser.value("document.querySelector('main').textContent");
-        assert!(seen.as_str().unwrap().contains(says), "{name}: {says} is not in {seen}");
-        println!("{name}: {} charts", browser.value("document.querySelectorAll('figure.chart').length"));
-    }
+    });
+    // A slice of failures alone has a cross, and can be read.
+    says(&mut browser, "samples failed", 3, |manifest, folder| {
+        let durations: Vec<i64> = (0..100).map(|call| if call < 40 { -1_000 } else { 1_000 + call }).collect();
+        write(folder, manifest, |_| Some(run_folder::samples(&durations)));
+    });
+    assert_ne!(browser.value("document.querySelectorAll('#time .failure').length"), json!(0));
+    browser.value("document.querySelector('#time .plot').focus()");
+    browser.key("ArrowRight", "ArrowRight", 39);
+    let read = browser.value("document.querySelector('#time .readout.on').textContent");
+    assert!(read.as_str().unwrap().contains("failed"), "{read}");
 }
 
 #[test]

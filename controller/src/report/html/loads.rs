@@ -27,7 +27,7 @@ struct Line<'a> {
 struct Point<'a> {
     clients: u32,
     workload: &'a str,
-    throughput_per_s: Option<f64>,
+    throughput: Option<f64>,
     throughput_ci95: Option<[f64; 2]>,
     p50: Option<f64>,
     p50_ci95: Option<[f64; 2]>,
@@ -76,7 +76,7 @@ fn point(cell: &CellResult) -> Point<'_> {
     Point {
         clients: cell.clients,
         workload: &cell.workload,
-        throughput_per_s: cell.throughput_per_s,
+        throughput: cell.throughput_per_s,
         throughput_ci95: interval("throughput_per_s"),
         p50: cell.p50,
         p50_ci95: interval("p50"),

@@ -6,6 +6,8 @@ const MOST_LINES = 12;
 const ENOUGH_BEYOND = 10;
 /** Pixels. */
 const WHISKERS_APART = 5;
+/** Of the clients' axis, left free at both ends. */
+const CLIENTS_ROOM = 0.12;
 /** Of the whole time line, between two blocks. */
 const GAP = 0.012;
 
@@ -15,8 +17,9 @@ const FIGURES = {
   topologies: (figure, data, of) => new ForestChart(figure, { ...named(figure), rows: data.topologies[of].rows }),
   servers: (figure, data, of) => new ForestChart(figure, { ...named(figure), rows: data.servers[of].rows }),
   ways: (figure, data, of) => new BarChart(figure, { ...named(figure), ...data.ways[of] }),
-  throughput: (figure, data, of) => load(figure, data.loads[of], ["throughput_per_s"], "Calls/s", 1),
-  latency: (figure, data, of) => load(figure, data.loads[of], ["p50", "p99"], "Time (ms)", 1e6),
+  throughput: (figure, data, of) => load(figure, data.loads[of], "throughput", { title: "Calls/s", of: 1, precise: inCalls }),
+  p50: (figure, data, of) => load(figure, data.loads[of], "p50", { title: "Time (ms)", of: 1e6, precise: inMs }),
+  p99: (figure, data, of) => load(figure, data.loads[of], "p99", { title: "Time (ms)", of: 1e6, precise: inMs }),
 };
 
 function named(figure) {
@@ -170,33 +173,34 @@ function course(figure, distribution, line, domain) {
   });
 }
 
-function load(figure, load, metrics, title, unit) {
-  const lines = load.lines.flatMap((line) => metrics.map((metric, number) => {
-    const points = line.points.filter((it) => it[metric] !== null).map((it) => [it.clients, it[metric] / unit]);
-    const ends = (it) => it[metric === "throughput_per_s" ? "throughput_ci95" : `${metric}_ci95`];
-    const whiskers = line.points.filter(ends).map((it) => [it.clients, ...ends(it).map((end) => end / unit)]);
-    const name = metrics.length > 1 ? `${line.look.name}, ${metric}` : line.look.name;
-    return { name, classes: `${lookOf(line.look)}${number > 0 ? " tail" : ""}`, points, whiskers, dots: true };
-  }));
-  // Side by side, so that whiskers do not hide each other.
-  lines.forEach((line, number) => {
-    line.shift = (number - (lines.length - 1) / 2) * WHISKERS_APART;
-    line.startsOff = number >= MOST_LINES;
+/** A metric of the results against the number of clients. */
+function load(figure, load, metric, unit) {
+  const lines = load.lines.map((line, number) => {
+    const points = line.points.filter((it) => it[metric] !== null).map((it) => [it.clients, it[metric] / unit.of]);
+    const ends = (it) => it[`${metric}_ci95`];
+    const whiskers = line.points.filter(ends).map((it) => [it.clients, ...ends(it).map((end) => end / unit.of)]);
+    // Side by side, so that whiskers do not hide each other.
+    const shift = (number - (load.lines.length - 1) / 2) * WHISKERS_APART;
+    return { name: line.look.name, classes: lookOf(line.look), points, whiskers, shift, dots: true, startsOff: number >= MOST_LINES };
   });
-  const clients = load.lines.flatMap((line) => line.points.map((it) => it.clients));
-  const numbers = [...new Set(clients)].sort((a, b) => a - b);
-  const precise = unit === 1 ? (value) => `${significant(value)}/s` : inMs;
+  const numbers = [...new Set(load.lines.flatMap((line) => line.points.map((it) => it.clients)))].sort((a, b) => a - b);
+  const [fewest, most] = [numbers[0], numbers[numbers.length - 1]];
+  const room = (most / fewest) ** CLIENTS_ROOM;
   new LineChart(figure, {
     ...named(figure),
     lines,
     x: {
       title: "Clients at the same time",
-      domain: widened(numbers[0], numbers[numbers.length - 1], true),
+      domain: [fewest / room, most * room],
       scale: logScale,
       ticks: numbers.map((number) => [number, short(number)]),
       format: short,
       precise: (number) => (number === 1 ? "1 client" : `${short(number)} clients`),
     },
-    y: { title, format: short, precise, log: spans(lines), choice: true, fromZero: true },
+    y: { title: unit.title, format: short, precise: unit.precise, log: spans(lines), choice: true, fromZero: true },
   });
+}
+
+function inCalls(value) {
+  return `${significant(value)}/s`;
 }

@@ -18,7 +18,7 @@ function logScale(from, to) {
   return {
     from,
     to,
-    place: (value) => (value > 0 ? (Math.log(value) - low) / (high - low) : 0),
+    place: (value) => (value <= 0 ? 0 : (Math.log(value) - low) / (high - low)),
     value: (place) => Math.exp(low + place * (high - low)),
     ticks: () => logTicks(from, to),
   };

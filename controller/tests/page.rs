@@ -323,4 +323,13 @@ fn a_million_samples_make_a_page_of_less_than_six_megabytes_that_draws_every_cha
     let paint =
         "performance.getEntriesByType('paint').map((it) => `${it.name} ${it.startTime.toFixed(0)} ms`).join(', ')";
     println!("{}, {size} bytes of {} cells", browser.value(paint), manifest.cells.len());
+    // Twenty cells of a workload: one is chosen, and twelve lines are on.
+    let legend = browser.value("document.querySelector('[data-chart=cdf] .legend .note').textContent");
+    assert_eq!(legend, json!("8 of 20 are off at first."));
+    browser.value(
+        "window.choose = document.querySelector('#time select'); choose.value = '19'; \
+         choose.dispatchEvent(new Event('change'))",
+    );
+    assert_eq!(browser.value("document.querySelector('#time figure .title').textContent"), json!("server-19"));
+    assert_eq!(browser.value(WRONG_CHARTS), json!([]));
 }

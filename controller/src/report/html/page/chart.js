@@ -70,6 +70,7 @@ class Chart {
       if (it.startsOff) this.off.add(it);
       list.append(element("li", {}, key));
     }
+    if (this.off.size > 0) list.append(element("li", { class: "note" }, `${this.off.size} of ${this.series.length} are off at first.`));
     return list;
   }
 

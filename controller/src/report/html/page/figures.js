@@ -87,6 +87,7 @@ function panels(place, data) {
     return () => course(figure, distribution, line, domain);
   };
   if (distribution.lines.length <= MOST_LINES) return distribution.lines.map(drawn);
+  place.classList.remove("panels");
   return [chosen(place, distribution.lines.map((line) => line.look.name), (number) => drawn(distribution.lines[number])())];
 }
 

@@ -187,6 +187,30 @@ fn every_figure_that_a_chart_says_is_that_of_the_results() {
 }
 
 #[test]
+fn what_report_md_has_in_a_table_is_in_a_table_of_the_page() {
+    let (two, _) = two_hosts();
+    let three = TempDir::new().unwrap();
+    write(three.path(), &mut run_folder::three_hosts(3), |cell| Some(lifelike(cell, cell.expected as usize)));
+    for folder in [two, three] {
+        let results = results::compute(folder.path()).unwrap();
+        let text = fs::read_to_string(report::write(folder.path(), &results).unwrap()).unwrap();
+        let page = fs::read_to_string(page_of(folder.path())).unwrap().replace("&#x2f;", "/");
+        let lines: Vec<_> = text.lines().collect();
+        // Headings are other words there.
+        let rows = lines.windows(2).filter(|it| it[0].starts_with("| ") && !it[1].starts_with("|--")).map(|it| it[0]);
+        let cells: Vec<_> =
+            rows.flat_map(|row| row.split(" | ").map(|cell| cell.trim_matches([' ', '|', '*']))).collect();
+        // That a mean cannot be told from zero stands in a column of its own.
+        let is_there = |cell: &String| {
+            page.contains(cell.as_str()) || page.contains(cell.trim_end_matches(", cannot be told from zero"))
+        };
+        let missing: Vec<_> = cells.iter().map(|cell| cell.replace('\\', "")).filter(|cell| !is_there(cell)).collect();
+        assert!(cells.len() > 500, "{}", cells.len());
+        assert!(missing.is_empty(), "{missing:#?}");
+    }
+}
+
+#[test]
 fn no_page_is_wider_than_a_phone() {
     let Some(mut browser) = Browser::start() else { return };
     let (_folder, page) = two_hosts();

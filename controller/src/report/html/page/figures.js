@@ -155,7 +155,7 @@ function course(figure, distribution, line, domain) {
     lines: [
       { name: "p50", classes: `${colour} median`, points: points.p50 },
       { name: "p99", classes: `${colour} tail`, points: points.p99 },
-      { name: "longest", classes: `${colour} extreme`, points: points.max, dots: true, only: true },
+      { name: "longest", classes: `${colour} extreme`, points: points.max, dots: true, unjoined: true },
     ],
     rules,
     failures,

@@ -5,9 +5,11 @@ const MARGIN = { top: 14, right: 16, bottom: 44, left: 34 };
 const DIGIT = 7.2;
 
 /**
- * `x`: title, domain, scale and format; `y`: the same, its domain that of what is shown unless it is given; `lines`: name,
- * classes, points as [x, y] or null, and perhaps `faint`, the place from which there is little to go by, `dots`, `whiskers`;
- * `rules`: where something begins, `failures`: [x, count].
+ * `x`: title, domain, scale, format of its ticks and `precise` of a reading, perhaps its own `ticks`; `y`: the same, its domain that
+ * of what is shown unless it is given, `log`, and whether a reader has the `choice`; `lines`: name, classes, points as [x, y] or
+ * null, and perhaps `faint`: the number of the first point that there is little to go by, `dots` on its points, `end`: one on its
+ * last, `unjoined`: no line between them, `whiskers` as [x, low, high], `shift` in pixels; `rules`: where something begins;
+ * `failures` as [x, count]; `between`: whether a reading may be between two points.
  */
 class LineChart extends Chart {
   constructor(figure, spec) {
@@ -114,7 +116,7 @@ class LineChart extends Chart {
     const places = line.points.map((point) => (point === null ? null : [this.x(point[0]) + shift, this.y(point[1])]));
     const faint = line.faint ?? places.length;
     const group = shape("g", { class: line.classes, "data-name": line.name });
-    group.append(line.only ? shape("g") : lineThrough(places.slice(0, faint), "sure"));
+    group.append(line.unjoined ? shape("g") : lineThrough(places.slice(0, faint), "sure"));
     // From the last that is sure, so that the line has no gap.
     if (faint < places.length) group.append(lineThrough(places.slice(Math.max(0, faint - 1)), "faint"));
     for (const [x, low, high] of line.whiskers ?? []) {
@@ -122,7 +124,7 @@ class LineChart extends Chart {
       group.append(shape("path", { d: `M${at},${this.y(low)}V${this.y(high)}m-4,0h8M${at - 4},${this.y(low)}h8`, class: "whisker" }));
     }
     const dots = line.dots ? places.filter((place) => place !== null) : line.end ? places.slice(-1) : [];
-    for (const [cx, cy] of dots) group.append(shape("circle", { cx, cy, r: line.only ? 1.6 : 3, class: "dot" }));
+    for (const [cx, cy] of dots) group.append(shape("circle", { cx, cy, r: line.unjoined ? 1.6 : 3, class: "dot" }));
     return group;
   }
 

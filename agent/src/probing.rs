@@ -26,9 +26,11 @@ use responder::Responder;
 const SESSIONS: usize = 8;
 /// Words on their way, of either side.
 const QUEUE: usize = 64;
-/// How often a session looks what has become of the clocks, and tells what was answered meanwhile. It is not woken for every
+/// How often a session looks what has become of the clocks, and whether enough was answered to be told. It is not woken for every
 /// answer, which would cost more than the answer itself.
 const LOOK: Duration = Duration::from_secs(1);
+/// So many answers are told unasked, together: a word over the stream costs as much as several answers.
+const ENOUGH: usize = 64;
 /// A stream that has not said by then what it is for is none of a controller's.
 const FIRST_WORD_LIMIT: Duration = Duration::from_secs(5);
 
@@ -160,23 +162,27 @@ async fn tell(
     telling.send(first).await?;
     let mut seen = Reading::take()?;
     loop {
-        match timeout(LOOK, queue.recv()).await {
+        let at_least = match timeout(LOOK, queue.recv()).await {
             Ok(None | Some(Input::Gone)) => return Ok(()),
             Ok(Some(Input::Asked { number, received_ns })) => {
                 let answer = Answer { number, received_ns, sent_ns: raw_ns()?, ..Answer::default() };
                 telling.send(Telling::Answers(vec![answer])).await?;
                 continue;
             }
-            Ok(Some(Input::Tell)) | Err(_) => {}
-        }
+            Ok(Some(Input::Tell)) => 1,
+            Err(_) => ENOUGH,
+        };
         let now = Reading::take()?;
         if let Some(broken) = now.break_since(&seen) {
             telling.send(Telling::Break(told(broken))).await?;
         }
         seen = now;
-        let answers = std::mem::take(&mut *answers.lock().unwrap_or_else(PoisonError::into_inner));
-        if !answers.is_empty() {
-            telling.send(Telling::Answers(answers)).await?;
+        let untold = {
+            let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
+            if answers.len() < at_least { Vec::new() } else { std::mem::take(&mut *answers) }
+        };
+        if !untold.is_empty() {
+            telling.send(Telling::Answers(untold)).await?;
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rpycbench_controller::plan::Plan;
+use rpycbench_controller::plan::{Plan, Stamping};
 use rpycbench_measure::{ClientModel, Placement, Workload};
 
 fn plans() -> PathBuf {
@@ -83,7 +83,10 @@ fn servers_stamp_where_a_plan_says_so() {
         let text = text.replacen("[study]\n", &format!("[study]\n{line}\n"), 1);
         Plan::parse(Path::new("plan.toml"), &text).map(|plan| plan.stamps)
     };
-    assert_eq!(["", "stamps = \"on\"", "stamps = \"off\""].map(stamps), [Ok(false), Ok(true), Ok(false)]);
+    let lines = ["", "stamps = \"on\"", "stamps = \"off\"", "stamps = \"alternate\""];
+    let expected = [Stamping::Off, Stamping::On, Stamping::Off, Stamping::Alternate];
+    assert_eq!(lines.map(stamps), expected.map(Ok));
+    assert_eq!([1, 2, 3].map(|block| Stamping::Alternate.is_on(block)), [true, false, true]);
     let refusal = stamps("stamps = \"perhaps\"").expect_err("neither on nor off").to_string();
     let says_all = ["plan.toml:", "perhaps", "on", "off"].iter().all(|word| refusal.contains(word));
     assert!(says_all, "{refusal}");

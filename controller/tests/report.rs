@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use rpycbench_controller::results::{self, Results};
-use rpycbench_controller::store::manifest::{CellStatus, Manifest};
+use rpycbench_controller::store::manifest::{CellRecord, CellStatus, Manifest, StampsRecord};
 use rpycbench_controller::store::{samples, table};
 use rpycbench_controller::{report, store::table::TableError};
 use run_folder::{lifelike, manifest, save, study, three_hosts, write};
@@ -194,6 +194,61 @@ fn samples_come_back_over_the_border_of_a_row_group() {
     let came_back = columns.start_ns.iter().zip(&columns.end_ns).zip(&columns.ok);
     let came_back: Vec<i64> = came_back.map(|((start, end), ok)| if *ok { end - start } else { start - end }).collect();
     assert!(came_back == durations);
+}
+
+#[test]
+fn times_of_the_server_are_entered_and_nothing_else_changes() {
+    let folder = TempDir::new().unwrap();
+    let mut manifest = manifest(1);
+    let durations: Vec<i64> = (0..200_000).map(|n| if n % 1000 == 7 { -5 } else { n % 997 + 1 }).collect();
+    write(folder.path(), &mut manifest, |_| Some(run_folder::samples(&durations)));
+    let path = folder.path().join(&manifest.cells[0].samples);
+    let before = samples::read(&path).unwrap();
+    let time = |row: i64| samples::ServerTime { received_ns: row, answered_ns: row + 1, bound_ns: 7 };
+    let times: Vec<_> = (0..200_000).map(|row| (row % 3 != 0).then(|| time(row))).collect();
+    // What is entered again replaces what was.
+    for times in [vec![Some(time(5)); times.len()], times] {
+        samples::enter_server_times(&path, &times).unwrap();
+        assert!(samples::read(&path).unwrap() == before);
+        let entered = run_folder::int64s(&path, ["server_recv_ns", "server_send_ns", "clock_bound_ns"]);
+        let expected = times.iter().map(|it| match it {
+            Some(it) => [Some(it.received_ns), Some(it.answered_ns), Some(it.bound_ns)],
+            None => [None; 3],
+        });
+        assert!(entered == expected.collect::<Vec<_>>());
+    }
+    let whole = fs::read(&path).unwrap();
+    let error = samples::enter_server_times(&path, &[None; 3]).unwrap_err();
+    assert!(error.to_string().contains("other rows"), "{error}");
+    assert!(fs::read(&path).unwrap() == whole);
+    assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+}
+
+#[test]
+fn blocks_whose_server_does_not_stamp_show_what_stamping_costs() {
+    let folder = TempDir::new().unwrap();
+    let mut manifest = manifest(6);
+    write(folder.path(), &mut manifest, |cell| {
+        let stamping = if cell.block % 2 == 1 { 2_000 } else { 0 };
+        let block = i64::from(cell.block) * 10;
+        Some(run_folder::samples(&[100_000, 100_100, 99_900, 100_000].map(|ns| ns + stamping + block)))
+    });
+    let stamps = |cell: &CellRecord| StampsRecord { file: format!("stamps/{}.parquet", cell.id), ..Default::default() };
+    for cell in manifest.cells.iter_mut().filter(|cell| cell.block % 2 == 1) {
+        cell.stamps = Some(stamps(cell));
+    }
+    save(folder.path(), &manifest);
+    let (results, report) = report_of(folder.path());
+    let cost = results.comparisons.iter().find(|it| it.kind == "stamping" && it.metric == "mean").unwrap();
+    assert_eq!((cost.topology.as_deref(), cost.server.as_deref()), (Some("localhost"), Some("rpyc-threaded")));
+    assert_eq!((cost.difference, cost.distinguishable), (1_990.0, true));
+    assert!(report.contains("Stamping takes a call of rpyc-threaded +0.00199 ms (+1.99 %)"), "{report}");
+    // All blocks stamped: nothing to set it against.
+    for cell in &mut manifest.cells {
+        cell.stamps = Some(stamps(cell));
+    }
+    save(folder.path(), &manifest);
+    assert!(results::compute(folder.path()).unwrap().comparisons.iter().all(|it| it.kind != "stamping"));
 }
 
 #[test]

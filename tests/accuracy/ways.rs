@@ -1,8 +1,15 @@
 //! Where the time of calls goes, against a network whose every packet takes as long as the test says.
 
+use std::fs;
+use std::path::Path;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use rpycbench_controller::results::parse_manifest;
+use rpycbench_controller::store::{samples, stamps};
+use rpycbench_measure::pairing::pair;
+use rpycbench_tests::parquet::int64s;
+use rpycbench_tests::three_hosts::ThreeHosts;
 use rpycbench_tests::two_hosts::TwoHosts;
 use serde_json::Value;
 
@@ -57,6 +64,59 @@ clients = 3
 requests = 40
 "#;
 
+/// Both hosts read one clock, so that the truth is known: what a server has stamped, by the epoch of the controller's own host.
+fn the_server_s_instants_are_where_samples_say(folder: &Path) {
+    let path = folder.join("run.json");
+    let run = parse_manifest(&path, &fs::read(&path).expect("run.json")).expect("a manifest");
+    for cell in &run.cells {
+        let record = cell.stamps.as_ref().expect("stamps");
+        let topology = run.topologies.iter().find(|it| it.name == cell.topology).expect("a topology");
+        let apart = run.hosts[&topology.server].epoch_raw_ns - run.hosts["turin"].epoch_raw_ns;
+        let stamps = stamps::read(&folder.join(&record.file)).expect("stamps");
+        let columns = samples::read(&folder.join(&cell.samples)).expect("samples");
+        let served = pair(&columns.calls(), &stamps, &record.pairings(), record.full).served;
+        let entered = int64s(&folder.join(&cell.samples), ["server_recv_ns", "server_send_ns", "clock_bound_ns"]);
+        assert_eq!(served.len(), entered.len());
+        for (served, entered) in served.into_iter().zip(entered) {
+            let name = format!("{} {}: {served:?}, {apart}, {entered:?}", cell.topology, cell.server);
+            let (Some(served), [Some(received), Some(answered), Some(bound)]) = (served, entered) else {
+                panic!("{name}")
+            };
+            let off = [received - served.received_ns - apart, answered - served.answered_ns - apart];
+            assert!(off.into_iter().all(|off| off.abs() <= bound), "{name}");
+            assert!(bound < 2 * EACH_WAY.as_nanos() as i64 && (bound == 0) == (topology.server == "turin"), "{name}");
+        }
+    }
+}
+
+#[test]
+fn where_another_host_drives_the_controller_s_questions_tell_out_from_back() {
+    let _measuring = MEASURING.lock().unwrap_or_else(PoisonError::into_inner);
+    let hosts = match ThreeHosts::start("rpyc-threaded", "requests = 200\ncall = \"bound\"") {
+        Ok(hosts) => hosts,
+        Err(why) => return println!("skipped: {why}"),
+    };
+    let each_way = Duration::from_millis(3);
+    hosts.lan.both_ways("hurin", "morwen").delay(each_way);
+    let plan = fs::read_to_string(&hosts.plan).expect("the plan");
+    let width = |clocks: &str| {
+        let switches = format!("[study]\nstamps = \"on\"\nclocks = {clocks:?}\n");
+        fs::write(&hosts.plan, plan.replacen("[study]\n", &switches, 1)).expect("the plan");
+        let outcome = hosts.controller(&["run", &hosts.plan, "--quiet"]).output().expect("it starts");
+        assert!(outcome.status.success(), "{outcome:?}");
+        let cell = &hosts.sandbox.json("results.json")["cells"][0];
+        let each_way_ms = each_way.as_secs_f64() * 1e3;
+        for [low, high] in ["out", "back"].map(|part| median(cell, part)) {
+            assert!(low < high && high >= each_way_ms, "{clocks}: {low} to {high} {cell}");
+        }
+        let [low, high] = median(cell, "out");
+        high - low
+    };
+    let (asked, unasked) = (width("on"), width("off"));
+    // Calls alone leave open how their round trip divides.
+    assert!(asked < unasked / 4.0, "{asked} ms wide with questions, {unasked} ms without");
+}
+
 fn cells(hosts: &TwoHosts) -> Vec<Value> {
     hosts.sandbox.json("results.json")["cells"].as_array().expect("cells").clone()
 }
@@ -98,6 +158,7 @@ fn time_added_by_the_network_is_found_on_the_ways_and_not_in_the_server() {
         // Three clients and all else have two CPUs here; a way of the network is still longer than any server takes.
         assert!(server[1] < 2.0 * each_way_ms, "{name}: {server:?}");
     }
+    the_server_s_instants_are_where_samples_say(&hosts.sandbox.latest());
     let report = std::fs::read_to_string(hosts.sandbox.latest().join("report.md")).expect("a report");
     assert_eq!(report.matches("### Where the Time Goes").count(), 3);
     assert!(hosts.sandbox.latest().join("graphs/where_the_time_goes.svg").is_file());

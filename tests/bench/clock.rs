@@ -64,7 +64,7 @@ pub(crate) fn measure() -> Vec<Figure> {
         covered("clock readings outside their bound, idle", &idle),
         covered("… all CPUs busy", &busy_plain),
         covered("… all CPUs busy, the agent's clock 1000 s ahead", &busy_ahead),
-        bound("hard bound at 10 questions a second, kernel stamps, idle, p50 / p99", &idle),
+        bound("hard bound at 10 pairs of questions a second, kernel stamps, idle, p50 / p99", &idle),
         bound("… all CPUs busy", &busy_plain),
         estimate("estimate, kernel stamps, idle: bound p99, error p50 / p99", &idle),
         estimate("… all CPUs busy", &busy_plain),
@@ -166,7 +166,7 @@ fn switched() -> Vec<Figure> {
     ]
 }
 
-/// What ten questions a second cost an agent.
+/// What ten pairs of questions a second cost an agent.
 fn agent_cpu(hosts: &ManyHosts) -> Figure {
     let _asking = Running::start(&mut hosts.controller(&["agents", "clock", "hurin", "--watch", "--json"]));
     // The burst at the beginning is over by then.
@@ -180,7 +180,7 @@ fn agent_cpu(hosts: &ManyHosts) -> Figure {
         what: "CPU time of an agent that is asked for its clock ten times a second",
         ours: format!("{:.3} % of a core", share * 100.0),
         peer: "-".to_owned(),
-        result: format!("{:.0} µs a question", share * 1e5),
+        result: format!("{:.0} µs a pair of questions", share * 1e5),
         goal: "0.1 %",
     }
 }
@@ -199,7 +199,7 @@ impl CpuTime for Process {
 
 /// What chronyd says of the same link, whose clocks it does not touch.
 fn chrony(hosts: &ManyHosts, ours: &Coverage) -> Figure {
-    const WHAT: &str = "chronyd's stated maximum error on that link, 64 questions a second, p50 / p99";
+    const WHAT: &str = "chronyd's stated maximum error on that link, 64 (pairs of) questions a second, p50 / p99";
     if Command::new("chronyd").arg("--version").output().is_err() {
         return Figure::missing(WHAT, "there is no chronyd on this machine");
     }

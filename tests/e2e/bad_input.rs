@@ -56,9 +56,9 @@ fn a_mistake_in_toml_is_shown_where_it_is() {
 }
 
 #[test]
-fn stamps_are_on_or_off() {
+fn stamps_are_on_or_off_or_alternate() {
     let plan = plan(&["rpyc-threaded"], CONNECT).replace("blocks = 1", "blocks = 1\nstamps = \"sometimes\"");
-    refuses(&plan, "\"sometimes\"", &["unknown variant `sometimes`", "`on`", "`off`"]);
+    refuses(&plan, "\"sometimes\"", &["unknown variant `sometimes`", "`on`", "`off`", "`alternate`"]);
 }
 
 #[test]

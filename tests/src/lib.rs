@@ -13,6 +13,7 @@ pub mod installed;
 pub mod kills;
 pub mod lan;
 pub mod many_hosts;
+pub mod parquet;
 pub mod patience;
 pub mod processes;
 pub mod proxy;

@@ -30,7 +30,7 @@ pub(super) struct Wanted {
     /// Say so every second, until Ctrl-C.
     #[arg(long)]
     watch: bool,
-    /// Questions a second between the bursts.
+    /// Pairs of questions a second between the bursts.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=500), value_name = "N")]
     rate: u16,
     /// Leave aside what the kernels stamp, to see what that is worth.

@@ -199,6 +199,7 @@ async fn run(
     let finished = shutdown.abort.run_until_cancelled(running).await.ok_or(Error::Aborted)?;
     telemetry.stop();
     let Finished { folder, manifest } = finished?;
+    results::enter_server_times(folder.path())?;
     let results = results::compute(folder.path())?;
     results::write(folder.path(), &results)?;
     let report = report::write(folder.path(), &results)?;

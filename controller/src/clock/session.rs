@@ -8,7 +8,7 @@ use rpycbench_probe::clock::raw_ns;
 use rpycbench_proto::clock::{Asking, Telling};
 use rpycbench_proto::pb;
 use rpycbench_proto::pb::clock_client::ClockClient;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_stream::StreamExt;
@@ -57,11 +57,36 @@ pub(super) enum Input {
 pub(crate) struct ClockSession {
     orders: Orders,
     owed: Owed,
-    probes: Arc<Mutex<Probes>>,
+    probes: Arc<Kept>,
     transport: Transport,
     keeping: JoinHandle<()>,
     /// The session ends with it.
     stream: mpsc::UnboundedSender<Asking>,
+}
+
+/// What is known by now.
+#[derive(Debug, Default)]
+struct Kept {
+    probes: Mutex<Probes>,
+    more: Notify,
+}
+
+impl Kept {
+    fn with<T>(&self, look: impl FnOnce(&Probes) -> T) -> T {
+        look(&self.probes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Probes)) {
+        change(&mut self.probes.lock().unwrap_or_else(PoisonError::into_inner));
+        self.more.notify_one();
+    }
+
+    /// Waits until every question has its answer. One at a time may wait.
+    async fn whole(&self) {
+        while self.with(Probes::unanswered) > 0 {
+            self.more.notified().await;
+        }
+    }
 }
 
 /// To whoever asks.
@@ -90,7 +115,7 @@ impl ClockSession {
             other => return Err(ClockError::Senseless(format!("{other:?}"))),
         };
         let (inputs, queue) = mpsc::unbounded_channel();
-        let probes = Arc::new(Mutex::new(Probes::default()));
+        let probes = Arc::<Kept>::default();
         let keeping = tokio::spawn(keep(queue, probes.clone()));
         tokio::spawn(listen(incoming, inputs.clone()));
         let target = port.and_then(|port| Some(SocketAddr::new(resolved(address)?, port)));
@@ -140,21 +165,16 @@ impl ClockSession {
 
     /// What is known by now.
     pub(crate) fn with_probes<T>(&self, look: impl FnOnce(&Probes) -> T) -> T {
-        look(&self.probes.lock().unwrap_or_else(PoisonError::into_inner))
+        self.probes.with(look)
     }
 
     /// Waits until every question that was to be asked has its answer, or will have none.
     pub(crate) async fn settle(&self) {
-        let until = Instant::now() + ASKED_WITHIN;
-        while Instant::now() < until && !self.owed.is_nothing() {
-            tokio::time::sleep(TOLD_WITHIN / 20).await;
-        }
+        // What takes longer is seen in the probes.
+        let _ = timeout(ASKED_WITHIN, self.owed.paid()).await;
         // Refused where the session is over: then there is nothing to wait for, and nothing comes.
         let _ = self.stream.send(Asking::Tell);
-        let until = Instant::now() + TOLD_WITHIN;
-        while Instant::now() < until && self.with_probes(Probes::unanswered) > 0 {
-            tokio::time::sleep(TOLD_WITHIN / 20).await;
-        }
+        let _ = timeout(TOLD_WITHIN, self.probes.whole()).await;
     }
 }
 
@@ -170,10 +190,9 @@ fn resolved(address: &str) -> Option<std::net::IpAddr> {
 }
 
 /// Brings questions and answers together.
-async fn keep(mut queue: mpsc::UnboundedReceiver<Input>, probes: Arc<Mutex<Probes>>) {
+async fn keep(mut queue: mpsc::UnboundedReceiver<Input>, kept: Arc<Kept>) {
     while let Some(input) = queue.recv().await {
-        let mut probes = probes.lock().unwrap_or_else(PoisonError::into_inner);
-        match input {
+        kept.change(|probes| match input {
             Input::Sent { number, asked, t1, by_kernel } => probes.asked(number, Transport::Udp, asked, t1, by_kernel),
             Input::Back { number, answered, t4, by_kernel } => probes.back(number, answered, t4, by_kernel),
             Input::Told(Telling::Answers(answers), now) => {
@@ -181,7 +200,7 @@ async fn keep(mut queue: mpsc::UnboundedReceiver<Input>, probes: Arc<Mutex<Probe
             }
             Input::Told(Telling::Break(broken), _) => probes.broke(broken),
             Input::Told(Telling::Probing { .. }, _) => {}
-        }
+        });
     }
 }
 
@@ -200,7 +219,7 @@ async fn ask(
     mut orders: mpsc::UnboundedReceiver<Order>,
     owed: Owed,
     wire: mpsc::UnboundedSender<Asking>,
-    probes: Arc<Mutex<Probes>>,
+    kept: Arc<Kept>,
 ) {
     let mut schedule = Schedule::new(owed);
     let mut number = u64::from(u32::MAX);
@@ -218,7 +237,7 @@ async fn ask(
                 number += 1;
                 schedule.asked();
                 let Ok(t1) = raw_ns() else { return };
-                probes.lock().unwrap_or_else(PoisonError::into_inner).asked(number, Transport::Grpc, 0, t1, false);
+                kept.change(|probes| probes.asked(number, Transport::Grpc, 0, t1, false));
                 if wire.send(Asking::Question { number }).is_err() {
                     return;
                 }

@@ -37,7 +37,7 @@ pub(super) struct StudyFile {
     #[serde(default)]
     pub(super) clocks: Option<SwitchFile>,
     #[serde(default)]
-    pub(super) stamps: Option<SwitchFile>,
+    pub(super) stamps: Option<StampsFile>,
     #[serde(default)]
     pub(super) parallel: bool,
     #[serde(default)]
@@ -119,6 +119,14 @@ pub(super) enum ConfinementFile {
 pub(super) enum SwitchFile {
     On,
     Off,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum StampsFile {
+    On,
+    Off,
+    Alternate,
 }
 
 #[derive(Clone, Copy, Deserialize)]

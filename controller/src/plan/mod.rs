@@ -32,8 +32,8 @@ pub struct Plan {
     pub confinement: Confinement,
     /// Whether agents are asked for their clocks.
     pub asks_for_clocks: bool,
-    /// Whether servers stamp when they have had each request and answered it.
-    pub stamps: bool,
+    /// In which blocks servers stamp when they have had each request and answered it.
+    pub stamps: Stamping,
     /// Whether cells that share no host may run side by side.
     pub parallel: bool,
     /// Whether the report sets the published study beside this one.
@@ -46,6 +46,28 @@ pub struct Plan {
     pub servers: Vec<NamedServer>,
     /// Loads.
     pub workloads: Vec<NamedWorkload>,
+}
+
+/// In which blocks servers stamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stamping {
+    /// None.
+    Off,
+    /// Those with odd numbers: the others show what it costs.
+    Alternate,
+    /// All.
+    On,
+}
+
+impl Stamping {
+    /// Whether servers of that block stamp; blocks count from 1.
+    pub fn is_on(self, block: u32) -> bool {
+        match self {
+            Self::Off => false,
+            Self::Alternate => block % 2 == 1,
+            Self::On => true,
+        }
+    }
 }
 
 /// A host of the study.

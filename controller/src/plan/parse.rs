@@ -10,9 +10,9 @@ use toml::Spanned;
 
 use super::file::{
     CallFile, ClientModelFile, ConfinementFile, Count, HostFile, ModeFile, PlacementFile, PlanFile, ReferenceFile,
-    ServerFile, ServerKindFile, SwitchFile, TopologyFile, WorkloadFile, WorkloadKindFile,
+    ServerFile, ServerKindFile, StampsFile, SwitchFile, TopologyFile, WorkloadFile, WorkloadKindFile,
 };
-use super::{AgentAddress, Host, NamedServer, NamedWorkload, Plan, PlanError, Topology};
+use super::{AgentAddress, Host, NamedServer, NamedWorkload, Plan, PlanError, Stamping, Topology};
 
 /// More blocks than anyone waits for.
 pub(crate) const MAX_BLOCKS: u64 = 1_000;
@@ -91,7 +91,11 @@ fn plan(file: PlanFile) -> Result<Plan, Wrong> {
         },
         asks_for_clocks: study.clocks != Some(SwitchFile::Off),
         // It takes its time in every call.
-        stamps: study.stamps == Some(SwitchFile::On),
+        stamps: match study.stamps {
+            None | Some(StampsFile::Off) => Stamping::Off,
+            Some(StampsFile::Alternate) => Stamping::Alternate,
+            Some(StampsFile::On) => Stamping::On,
+        },
         parallel: study.parallel,
         beside_published: match study.reference {
             None => false,

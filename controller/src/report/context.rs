@@ -130,7 +130,7 @@ fn topology<'a>(view: &View<'a>, record: &'a TopologyRecord) -> Topology<'a> {
         latency: here(view.latencies(), false),
         concurrency: here(view.concurrencies(), true),
         ratios: ratios(view, record),
-        ways: view.closed().iter().filter_map(|it| ways::of(&it.of_topology(&record.name))).collect(),
+        ways: view.closed().iter().filter_map(|it| ways::of(view, &it.of_topology(&record.name))).collect(),
         network: record.baseline.as_ref().map(|it| network::against(view, record, it)).unwrap_or_default(),
     }
 }

@@ -87,6 +87,18 @@ impl<'a> View<'a> {
         find(of, against).map(Difference::from).or_else(|| find(against, of).map(|it| Difference::from(it).turned()))
     }
 
+    /// The blocks of a cell in which its server stamped against those in which it did not: means.
+    pub(super) fn stamping(&self, cell: &CellResult) -> Option<Difference> {
+        let mut comparisons = self.results.comparisons.iter();
+        let found = comparisons.find(|it| {
+            it.kind == "stamping"
+                && it.topology.as_ref() == Some(&cell.topology)
+                && it.server.as_ref() == Some(&cell.server)
+                && (&it.workload, it.metric.as_str()) == (&cell.workload, "mean")
+        });
+        found.map(Difference::from)
+    }
+
     /// A topology against its baseline.
     pub(super) fn topology(
         &self,

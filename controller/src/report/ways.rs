@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use super::number::signed;
 use super::number::significant;
-use super::view::Section;
+use super::view::{Difference, Section, View};
 use crate::results::schema::{CellResult, PartResult, RangeResult};
 use crate::store::manifest::WorkloadRecord;
 
@@ -16,6 +17,8 @@ pub(super) const PARTS: [(&str, &str); 4] =
 pub(super) struct Ways<'a> {
     workload: &'a WorkloadRecord,
     rows: Vec<WaysRow<'a>>,
+    /// What stamping costs, a sentence for each server of which blocks without it are known.
+    stamping: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -31,9 +34,24 @@ struct WaysRow<'a> {
 }
 
 /// What is known of a workload over one topology; none where no server has stamped.
-pub(super) fn of<'a>(section: &Section<'a>) -> Option<Ways<'a>> {
+pub(super) fn of<'a>(view: &View<'a>, section: &Section<'a>) -> Option<Ways<'a>> {
     let rows: Vec<_> = section.cells.iter().filter_map(|&cell| row(cell)).collect();
-    (!rows.is_empty()).then_some(Ways { workload: section.workload, rows })
+    let stamping = section.cells.iter().filter_map(|&cell| Some(cost(cell, view.stamping(cell)?))).collect();
+    (!rows.is_empty()).then_some(Ways { workload: section.workload, rows, stamping })
+}
+
+/// What stamping adds to the mean of a cell's calls.
+fn cost(cell: &CellResult, found: Difference) -> String {
+    let ms = signed(found.difference / 1e6);
+    let percent = found.ratio.map_or_else(String::new, |ratio| format!(" ({} %)", signed((ratio - 1.0) * 100.0)));
+    let sure = match (found.distinguishable, found.difference_ci95) {
+        (_, None) => "; how sure that is cannot be told".to_owned(),
+        (apart, Some([low, high])) => {
+            let interval = format!("95 % interval {} to {} ms", signed(low / 1e6), signed(high / 1e6));
+            format!(", {interval}{}", if apart { "" } else { ": it cannot be told from nothing" })
+        }
+    };
+    format!("Stamping takes a call of {} {ms} ms{percent}{sure}.", cell.server)
 }
 
 fn row(cell: &CellResult) -> Option<WaysRow<'_>> {

@@ -9,6 +9,7 @@ use super::compare::Comparisons;
 use super::files::{ResultsError, manifest};
 use super::parallel::in_parallel;
 use super::schema::{CellResult, Results, SCHEMA};
+use super::stamping;
 use crate::store::manifest::{CellRecord, CellStatus, Manifest, ServerRecord, TopologyRecord, WorkloadRecord};
 
 /// Computes the results of a run from `run.json` and the samples it points to.
@@ -25,6 +26,7 @@ pub fn compute(run_folder: &Path) -> Result<Results, ResultsError> {
 pub fn compute_of(run_folder: &Path, manifest: &Manifest) -> Results {
     let mut figures = Vec::new();
     let mut comparisons = Comparisons::default();
+    let mut stamping = Vec::new();
     // One workload at a time: cells are only compared within one, so no more samples than its own are in memory.
     for workload in &manifest.workloads {
         let gathered = gather(run_folder, manifest, workload);
@@ -32,6 +34,7 @@ pub fn compute_of(run_folder: &Path, manifest: &Manifest) -> Results {
             gathered.iter().find(|it| it.place.topology.name == topology && it.place.server.name == server)
         };
         comparisons.add(manifest, workload, |topology, server| lookup(topology, server).map(|it| &it.cell));
+        stamping.extend(gathered.iter().flat_map(|it| stamping::cost(manifest, it.place, &it.cell)));
         figures.extend(gathered.into_iter().map(|it| it.result));
     }
     // Wide: a file that was edited by hand may say anything.
@@ -44,7 +47,7 @@ pub fn compute_of(run_folder: &Path, manifest: &Manifest) -> Results {
         study: manifest.study.clone(),
         complete,
         cells: in_plan_order(manifest, figures),
-        comparisons: comparisons.into_vec(),
+        comparisons: comparisons.into_vec().into_iter().chain(stamping).collect(),
     }
 }
 

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::schema::{self, Results};
 use crate::store::manifest::{self, Manifest};
+use crate::store::table::TableError;
 use crate::store::{FolderError, write_atomically};
 
 /// Why there are no results.
@@ -17,6 +18,9 @@ pub enum ResultsError {
     /// A file could not be written.
     #[error(transparent)]
     Write(#[from] FolderError),
+    /// Samples could not be written.
+    #[error(transparent)]
+    Samples(#[from] TableError),
     /// The file system refused.
     #[error("cannot read {path}: {source}")]
     Read {

@@ -1,15 +1,19 @@
 //! What the samples of a run say: `results.json`, made from `run.json` and the samples, as often as one likes.
 
 mod cells;
+mod clocks;
 mod compare;
 mod compute;
 pub mod curves;
 mod files;
 mod parallel;
 pub mod schema;
+mod server_times;
+mod stamping;
 mod verdict;
 mod ways;
 
 pub use compute::{compute, compute_of};
 pub use files::{ResultsError, load, manifest, parse_manifest, write};
 pub use schema::Results;
+pub use server_times::enter_server_times;

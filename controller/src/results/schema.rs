@@ -130,16 +130,17 @@ pub struct RangeResult {
 /// One metric of one cell set against that of another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ComparisonResult {
-    /// `topology`: two topologies of one server; `server`: two servers in one topology.
+    /// `topology`: two topologies of one server; `server`: two servers in one topology; `stamping`: the blocks of a cell in which its
+    /// server stamped, and those in which it did not.
     pub kind: String,
-    /// The topology or server looked at.
+    /// The topology or server looked at, or `stamped`.
     pub of: String,
-    /// The one it is set against.
+    /// The one it is set against, or `unstamped`.
     pub against: String,
-    /// The server both have in common; `topology` only.
+    /// The server both have in common; not with `server`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
-    /// The topology both have in common; `server` only.
+    /// The topology both have in common; not with `topology`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topology: Option<String>,
     /// The workload.

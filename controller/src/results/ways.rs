@@ -8,22 +8,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rpycbench_measure::clock::{
-    Assumptions, Break, Call, Constraints, Exchange, Interval, Mapping, Part, is_resolved, quantile_range,
-};
+use rpycbench_measure::clock::{Call, Interval, Part, is_resolved, quantile_range};
 use rpycbench_measure::pairing::{Served, pair};
 use rpycbench_measure::statistics::quantile;
 
+use super::clocks::{self, Clocks};
 use super::schema::{PartResult, RangeResult};
-use crate::store::manifest::{CellRecord, HostRecord, Manifest, StampsRecord};
-use crate::store::probes::ProbeRow;
+use crate::store::manifest::{CellRecord, Manifest, StampsRecord};
 use crate::store::samples::BlockColumns;
-use crate::store::{probes, stamps};
-
-/// Calls that bound the clocks, of a block: more of them tell nothing new, and take their time.
-const MOST_CONSTRAINTS: usize = 50_000;
-/// Questions that were asked so long before or after a block say something about the clocks within it.
-const AROUND_NS: i64 = 2_000_000_000;
+use crate::store::stamps;
 
 /// The parts of a cell's calls, of all blocks.
 #[derive(Default)]
@@ -79,13 +72,6 @@ impl Ranges {
     }
 }
 
-/// What is known of two clocks during a block.
-enum Clocks {
-    /// They are one.
-    Same,
-    Two(Box<Mapping>),
-}
-
 impl Ways {
     /// Adds the calls of a block, whose server was asked to stamp.
     pub(super) fn add(&mut self, run_folder: &Path, manifest: &Manifest, record: &CellRecord, columns: &BlockColumns) {
@@ -97,7 +83,7 @@ impl Ways {
                     *self.unpaired.entry(why.to_string()).or_default() += count;
                 }
                 let calls = calls(columns, &paired.served, stamped);
-                let clocks = clocks(run_folder, manifest, record, &calls);
+                let clocks = clocks::of_both_ends(run_folder, manifest, &record.topology, &calls);
                 calls.iter().for_each(|call| self.take(call, &clocks));
             }
             Err(error) => {
@@ -134,7 +120,7 @@ impl Ways {
 }
 
 /// Every good call with what its server did for it.
-fn calls(columns: &BlockColumns, served: &[Option<Served>], stamped: &StampsRecord) -> Vec<Call> {
+pub(super) fn calls(columns: &BlockColumns, served: &[Option<Served>], stamped: &StampsRecord) -> Vec<Call> {
     let once = stamped.clients.iter().all(|client| client.waited == 1);
     let all = columns.start_ns.iter().zip(&columns.end_ns).zip(&columns.ok).zip(served);
     all.filter_map(|(((&start, &end), &ok), served)| {
@@ -142,59 +128,4 @@ fn calls(columns: &BlockColumns, served: &[Option<Served>], stamped: &StampsReco
         ok.then_some(Call { start, end, received: received_ns, answered: answered_ns, server: server_ns, once })
     })
     .collect()
-}
-
-fn clocks(run_folder: &Path, manifest: &Manifest, record: &CellRecord, calls: &[Call]) -> Clocks {
-    let Some(topology) = manifest.topologies.iter().find(|it| it.name == record.topology) else { return Clocks::Same };
-    if topology.client == topology.server {
-        return Clocks::Same;
-    }
-    let mut constraints = Constraints::default();
-    let every = calls.len().div_ceil(MOST_CONSTRAINTS).max(1);
-    for call in calls.iter().step_by(every) {
-        // Whole nanoseconds are cut off: what was received may have been so until the next.
-        let _ = constraints.push_lower(call.start, call.received.saturating_add(1));
-        let _ = constraints.push_upper(call.answered, call.end.saturating_add(1));
-    }
-    let (client, server) = (manifest.hosts.get(&topology.client), manifest.hosts.get(&topology.server));
-    let mut breaks = Vec::new();
-    if let (Some(client), Some(server)) = (client, server) {
-        for exchange in asked(run_folder, manifest, &topology.client, &topology.server, [client, server], calls) {
-            let _ = constraints.push_exchange(exchange);
-        }
-        let events = manifest.clocks.iter().filter(|it| it.host == topology.server).flat_map(|it| &it.events);
-        let slept = events.filter(|event| event.kind == "slept");
-        breaks.extend(
-            slept.map(|it| Break::between(it.from_raw_ns - server.epoch_raw_ns, it.to_raw_ns - server.epoch_raw_ns)),
-        );
-    }
-    Clocks::Two(Box::new(Mapping::new(&constraints, &breaks, Assumptions::default())))
-}
-
-/// The controller's questions to the host that serves, where the controller's own host drives: it has the same clock.
-fn asked(
-    run_folder: &Path,
-    manifest: &Manifest,
-    client_name: &str,
-    server_name: &str,
-    [client, server]: [&HostRecord; 2],
-    calls: &[Call],
-) -> Vec<Exchange> {
-    let is_own = !manifest.clocks.iter().any(|it| it.host == client_name) && is_loopback(&client.agent);
-    let received = || calls.iter().map(|call| call.received);
-    let (Some(first), Some(last)) = (received().min(), received().max()) else { return Vec::new() };
-    let rows = if is_own { probes::read(&run_folder.join("clock.parquet")).unwrap_or_default() } else { Vec::new() };
-    let of_server = rows.into_iter().filter(|row| row.host == server_name);
-    let exchange = |ProbeRow { t1_ns, answer_ns, .. }: ProbeRow| {
-        let [t2, t3, t4] = answer_ns?;
-        let here = |ns: i64| ns.checked_sub(client.epoch_raw_ns);
-        let there = |ns: i64| ns.checked_sub(server.epoch_raw_ns);
-        Some(Exchange::from_truncated(here(t1_ns)?, there(t2)?, there(t3)?, here(t4)?))
-    };
-    let around = first.saturating_sub(AROUND_NS)..=last.saturating_add(AROUND_NS);
-    of_server.filter_map(exchange).filter(|exchange| around.contains(&exchange.t2)).collect()
-}
-
-fn is_loopback(address: &str) -> bool {
-    address.parse::<std::net::SocketAddr>().is_ok_and(|address| address.ip().is_loopback())
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 use rpycbench_measure::statistics::quantile::linear;
 use rpycbench_measure::{Call, ClientModel, Workload};
+use rpycbench_probe::clock::raw_ns;
 use rpycbench_proto::message::{
     CellName, ConfinementFacts, Driven, End, Exit, HostFacts, Link, Measure, Part, PythonFacts, Stamped, Stream,
 };
@@ -31,6 +32,8 @@ pub(super) fn manifest(settings: &Settings, run_id: &str, now: Timestamp) -> Man
         description: plan.description.clone(),
         started: now.to_string(),
         ended: String::new(),
+        // A host without such a clock has no samples to set beside it either.
+        epoch_raw_ns: raw_ns().unwrap_or(0),
         cells_wall_s: 0.0,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         plan_sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -183,7 +186,7 @@ pub(super) fn cell(plan: &Plan, cell: Cell) -> CellRecord {
     CellRecord {
         id: cell.id,
         samples: file("samples"),
-        stamps: plan.stamps.then(|| StampsRecord { file: file("stamps"), ..StampsRecord::default() }),
+        stamps: plan.stamps.is_on(cell.block).then(|| StampsRecord { file: file("stamps"), ..StampsRecord::default() }),
         topology,
         server,
         workload: workload.clone(),

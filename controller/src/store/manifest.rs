@@ -31,6 +31,10 @@ pub struct Manifest {
     /// UTC, RFC 3339; empty while the run goes on.
     #[serde(deserialize_with = "word")]
     pub ended: String,
+    /// The controller's CLOCK_MONOTONIC_RAW at the start, which instants of its clock are relative to where its own host has no part
+    /// in the plan; 0 where an older version ran.
+    #[serde(default)]
+    pub epoch_raw_ns: i64,
     /// From the first cell's start to the last cell's end.
     pub cells_wall_s: f64,
     /// Version of this program.

@@ -10,7 +10,9 @@ use rpycbench_measure::Samples;
 
 use super::table::{CellKey, Group, Optional, ROW_GROUP_ROWS, Table, TableError, column};
 
+mod enter;
 mod read;
+pub use enter::{ServerTime, enter_server_times};
 pub use read::{BlockColumns, read, read_from};
 
 const SCHEMA: &str = "

@@ -3,13 +3,17 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::column::writer::ColumnCloseResult;
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int32Type};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::properties::WriterProperties;
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::ColumnPath;
@@ -144,17 +148,80 @@ impl Table {
     }
 
     /// Brings the file to the disk and gives it its name. Returns how many rows it has.
-    pub(super) fn finish(mut self) -> Result<u64, TableError> {
-        self.file.finish().map_err(|source| TableError::Parquet { path: self.part.path.clone(), source })?;
-        let sync = |action, path: &Path, result: io::Result<()>| {
-            result.map_err(|source| TableError::Io { action, path: path.to_path_buf(), source })
-        };
-        sync("flush", &self.part.path, self.file.inner().sync_all())?;
-        sync("name", &self.path, fs::rename(&self.part.path, &self.path))?;
-        if let Some(folder) = self.path.parent() {
-            sync("flush", folder, sync_folder(folder))?;
-        }
+    pub(super) fn finish(self) -> Result<u64, TableError> {
+        finish(self.file, &self.part, &self.path)?;
         Ok(self.written)
+    }
+}
+
+/// Writes a file anew, with other columns: `columns` writes that of a name for a range of rows, or says that it stays as it is.
+pub(super) fn replace(
+    path: &Path,
+    schema: &str,
+    growing: &[&str],
+    rows: usize,
+    columns: impl Fn(&str, Range<usize>, &mut Group<'_>) -> Option<Result<(), ParquetError>>,
+) -> Result<(), TableError> {
+    let source = read::open(path)?;
+    let part = Part { path: with_suffix(path, ".part") };
+    let new = File::create(&part.path).map_err(|source| TableError::Io {
+        action: "create",
+        path: part.path.clone(),
+        source,
+    })?;
+    let write = || -> Result<Option<SerializedFileWriter<File>>, ParquetError> {
+        let old = SerializedFileReader::new(source.try_clone()?)?;
+        let mut file = writer(new, schema, growing)?;
+        let mut first = 0;
+        if old.metadata().file_metadata().schema_descr().num_columns() != file.schema_descr().num_columns()
+            || usize::try_from(old.metadata().file_metadata().num_rows()) != Ok(rows)
+        {
+            return Ok(None);
+        }
+        for group in old.metadata().row_groups() {
+            let last = first + usize::try_from(group.num_rows()).unwrap_or(0);
+            let mut new = file.next_row_group()?;
+            for chunk in group.columns() {
+                let entered = columns(&chunk.column_path().string(), first..last.min(rows), &mut new);
+                entered.unwrap_or_else(|| new.append_column(&source, as_it_is(chunk, last - first)))?;
+            }
+            new.close()?;
+            first = last;
+        }
+        Ok(Some(file))
+    };
+    let written = write().map_err(|source| TableError::Parquet { path: path.to_path_buf(), source })?;
+    match written {
+        Some(file) => finish(file, &part, path),
+        None => {
+            Err(TableError::Batch { path: path.to_path_buf(), what: "the file has other rows or columns".to_owned() })
+        }
+    }
+}
+
+/// A column of a row group, as it was written.
+fn as_it_is(chunk: &ColumnChunkMetaData, rows: usize) -> ColumnCloseResult {
+    ColumnCloseResult {
+        bytes_written: u64::try_from(chunk.compressed_size()).unwrap_or(0),
+        rows_written: rows as u64,
+        metadata: chunk.clone(),
+        bloom_filter: None,
+        column_index: None,
+        offset_index: None,
+    }
+}
+
+/// Brings a file to the disk and gives it its name.
+fn finish(mut file: SerializedFileWriter<File>, part: &Part, path: &Path) -> Result<(), TableError> {
+    file.finish().map_err(|source| TableError::Parquet { path: part.path.clone(), source })?;
+    let sync = |action, path: &Path, result: io::Result<()>| {
+        result.map_err(|source| TableError::Io { action, path: path.to_path_buf(), source })
+    };
+    sync("flush", &part.path, file.inner().sync_all())?;
+    sync("name", path, fs::rename(&part.path, path))?;
+    match path.parent() {
+        Some(folder) => sync("flush", folder, sync_folder(folder)),
+        None => Ok(()),
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::{Field, Row};
 use rpycbench_controller::store::manifest::{
     CellRecord, CellStatus, ExitRecord, HostRecord, LinkRecord, Manifest, MeasureRecord, PingRecord, SCHEMA,
     ServerRecord, TopologyRecord, WorkloadRecord,
@@ -27,6 +29,7 @@ pub(crate) fn manifest(blocks: u32) -> Manifest {
         description: "Parallels VM on the same *macOS* host".to_owned(),
         started: "2026-01-02T03:04:05Z".to_owned(),
         ended: "2026-01-02T03:14:05Z".to_owned(),
+        epoch_raw_ns: 0,
         cells_wall_s: 600.0,
         version: "0.1.0".to_owned(),
         plan_sha256: "ab".repeat(32),
@@ -226,6 +229,18 @@ pub(crate) fn write(folder: &Path, manifest: &mut Manifest, measure: impl Fn(&Ce
         cell.server_exit = Some(exit);
     }
     save(folder, manifest);
+}
+
+/// Columns of a file as whoever knows Parquet reads them.
+pub(crate) fn int64s<const N: usize>(path: &Path, names: [&str; N]) -> Vec<[Option<i64>; N]> {
+    let reader = SerializedFileReader::new(fs::File::open(path).unwrap()).unwrap();
+    let values = |row: Row| {
+        names.map(|name| match row.get_column_iter().find(|(column, _)| *column == name).unwrap().1 {
+            Field::Long(value) => Some(*value),
+            _ => None,
+        })
+    };
+    reader.get_row_iter(None).unwrap().map(|row| values(row.unwrap())).collect()
 }
 
 pub(crate) fn save(folder: &Path, manifest: &Manifest) {

@@ -6,6 +6,7 @@
 #[path = "page/browser.rs"]
 mod browser;
 #[path = "report/run_folder.rs"]
+#[expect(dead_code, reason = "shared with the tests of report.md, which need all of it")]
 mod run_folder;
 
 use std::collections::BTreeSet;

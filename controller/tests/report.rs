@@ -27,6 +27,7 @@ fn report_of(folder: &Path) -> (Results, String) {
     let results = results::compute(folder).unwrap();
     results::write(folder, &results).unwrap();
     let path = report::write(folder, &results).unwrap();
+    report::write_page(folder, &results).unwrap();
     (results, fs::read_to_string(path).unwrap())
 }
 
@@ -119,7 +120,7 @@ fn the_same_run_folder_gives_the_same_bytes() {
             }
         }
     }
-    assert_eq!(compared, 54 + 8 + 5, "samples, graphs, and what lies in the folder itself");
+    assert_eq!(compared, 54 + 8 + 6, "samples, graphs, and what lies in the folder itself");
 }
 
 #[test]

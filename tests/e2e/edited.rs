@@ -102,6 +102,9 @@ fn r25_free_text_that_means_ill_is_escaped_wherever_a_report_shows_it() {
         assert_eq!(&report[place - 1..place], "\\", "{}", &report[place.saturating_sub(80)..place + 20]);
     }
     is_harmless(&report.replace("\\<img", ""));
+    let page = fs::read_to_string(sandbox.latest().join("report.html")).expect("a page");
+    assert!(page.contains("&lt;img"), "what is escaped is shown: {page}");
+    is_harmless(&page);
     for graph in fs::read_dir(sandbox.latest().join("graphs")).expect("graphs").flatten() {
         if graph.path().extension().is_some_and(|it| it == "svg") {
             is_harmless(&fs::read_to_string(graph.path()).expect("a graph"));

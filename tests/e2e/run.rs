@@ -37,7 +37,7 @@ fn every_server_and_workload_is_measured_and_every_sample_is_counted() {
         assert!(cell["server_exit"]["peak_memory_bytes"].as_u64() > Some(1_000_000), "{cell}");
     }
     assert!(outcome.stdout.contains("report: "), "{outcome:?}");
-    for file in ["plan.toml", "results.json", "results_local.json", "report.md"] {
+    for file in ["plan.toml", "results.json", "results_local.json", "report.md", "report.html"] {
         assert!(sandbox.latest().join(file).is_file(), "{file} is missing");
     }
     assert_eq!(sandbox.processes(), []);
@@ -127,7 +127,7 @@ fn a_report_made_again_is_the_same_to_the_byte() {
     let read = || -> BTreeMap<String, Vec<u8>> {
         let graphs =
             std::fs::read_dir(folder.join("graphs")).expect("graphs").map(|entry| entry.expect("a graph").path());
-        let others = ["results.json", "results_local.json", "report.md"].map(|name| folder.join(name));
+        let others = ["results.json", "results_local.json", "report.md", "report.html"].map(|name| folder.join(name));
         graphs.chain(others).map(|path| (path.display().to_string(), std::fs::read(&path).expect("a file"))).collect()
     };
     let first = read();

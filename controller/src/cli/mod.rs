@@ -129,6 +129,8 @@ enum AgentsCommand {
 enum Format {
     /// report.md and the graphs.
     Md,
+    /// report.html, one file that works offline.
+    Html,
     /// results.json, results_local.json, results_remote.json.
     Json,
 }
@@ -201,6 +203,7 @@ async fn run(
     let results = results::compute(folder.path())?;
     results::write(folder.path(), &results)?;
     let report = report::write(folder.path(), &results)?;
+    let page = report::write_page(folder.path(), &results)?;
     reporter.tell(&RunEvent::RunFinished {
         complete: results.complete,
         folder: folder.path().to_owned(),
@@ -208,7 +211,12 @@ async fn run(
         seconds: began.elapsed().as_secs_f64(),
     });
     if !matches!(reporter, Reporter::Json) {
-        say(&format!("run folder: {}\nreport: {}\n", folder.path().display(), report.display()));
+        say(&format!(
+            "run folder: {}\nreport: {}\npage: {}\n",
+            folder.path().display(),
+            report.display(),
+            page.display()
+        ));
     }
     let mut missing = manifest.cells.iter().filter(|cell| cell.status != CellStatus::Complete);
     match missing.next() {
@@ -267,6 +275,9 @@ fn make_report(run_dir: &Path, formats: &[Format]) -> Result<String, Error> {
     }
     if wants(Format::Md) {
         made.push(report::write(run_dir, &results)?);
+    }
+    if wants(Format::Html) {
+        made.push(report::write_page(run_dir, &results)?);
     }
     Ok(made.iter().map(|path| format!("made {}\n", path.display())).collect())
 }

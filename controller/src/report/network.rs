@@ -21,6 +21,8 @@ struct NetworkRow<'a> {
     mean: Option<Difference>,
     /// What the bare network would add: round trips of a call, each longer by the difference of the pings' medians.
     expected_ns: Option<f64>,
+    /// How much longer the whole load takes, in words.
+    duration: String,
     verdict: String,
 }
 
@@ -33,7 +35,8 @@ pub(super) fn against<'a>(view: &View<'a>, topology: &TopologyRecord, baseline: 
             let mean = view.topology(&topology.name, baseline, &server.name, &workload.name, "mean");
             let added = added_ping_ns(view.manifest, &topology.name, baseline);
             let expected_ns = added.zip(of.round_trips_per_call).map(|(added, trips)| added * trips);
-            Some(NetworkRow { of, against, mean, expected_ns, verdict: verdict(mean, of, against) })
+            let duration = longer(view, of, baseline, true);
+            Some(NetworkRow { of, against, mean, expected_ns, duration, verdict: verdict(mean, of, against) })
         });
         Network { workload, rows: rows.collect() }
     });

@@ -1,15 +1,13 @@
 //! From the samples of a run to its results.
 
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use rpycbench_measure::statistics::Cell;
 
 use super::cells::{self, Gathered};
 use super::compare::Comparisons;
 use super::files::{ResultsError, manifest};
+use super::parallel::in_parallel;
 use super::schema::{CellResult, Results, SCHEMA};
 use super::stamping;
 use crate::store::manifest::{CellRecord, CellStatus, Manifest, ServerRecord, TopologyRecord, WorkloadRecord};
@@ -78,33 +76,20 @@ struct Done<'a> {
 
 /// All cells of a workload, in the plan's order.
 fn gather<'a>(run_folder: &Path, manifest: &'a Manifest, workload: &'a WorkloadRecord) -> Vec<Done<'a>> {
-    let places: Vec<_> = manifest
-        .topologies
-        .iter()
+    in_parallel(&places(manifest, workload), |&place| {
+        let Gathered { cell, result } = cells::gather(run_folder, manifest, place);
+        Done { place, cell, result }
+    })
+}
+
+/// Where a workload has cells, in the plan's order.
+pub(super) fn places<'a>(manifest: &'a Manifest, workload: &'a WorkloadRecord) -> Vec<Place<'a>> {
+    let topologies = manifest.topologies.iter();
+    topologies
         .flat_map(|topology| manifest.servers.iter().map(move |server| Place { topology, server, workload }))
         // A run may have been told to leave some out.
         .filter(|place| manifest.cells.iter().any(|record| place.is_of(record)))
-        .collect();
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(Vec::new());
-    let work = || {
-        while let Some(place) = places.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let Gathered { cell, result } = cells::gather(run_folder, manifest, *place);
-            let number = places.iter().position(|it| std::ptr::eq(it, place)).unwrap_or(0);
-            if let Ok(mut done) = done.lock() {
-                done.push((number, Done { place: *place, cell, result }));
-            }
-        }
-    };
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(places.len());
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(work);
-        }
-    });
-    let mut done = done.into_inner().unwrap_or_default();
-    done.sort_by_key(|(number, _)| *number);
-    done.into_iter().map(|(_, done)| done).collect()
+        .collect()
 }
 
 fn in_plan_order(manifest: &Manifest, mut cells: Vec<CellResult>) -> Vec<CellResult> {

@@ -8,7 +8,8 @@
 //! - [`BlockSamples`]: what one block delivered.
 //! - [`Cell`]: all blocks of a cell, and what was computed from them.
 //! - [`Summary`]: the figures over the pooled samples.
-//! - [`Interval`]: a 95 % confidence interval for a [`Metric`] of a cell, see [`jackknife`].
+//! - [`Interval`]: a 95 % confidence interval for a [`Metric`] of a cell, see [`jackknife`] and [`percentile`].
+//! - [`Precision`]: how narrow an interval is wanted.
 //! - [`Comparison`]: difference and ratio of a [`Metric`] between two cells, see [`comparison`].
 //! - [`quantile`]: percentiles of the exact samples, as numpy takes them.
 //!
@@ -33,11 +34,19 @@
 
 mod cell;
 pub mod comparison;
+mod figure;
+mod interval;
 pub mod jackknife;
+mod metric;
+pub mod percentile;
+mod precision;
 pub mod quantile;
 mod summary;
 
-pub use cell::{BlockSamples, Cell, Metric};
-pub use comparison::{Comparison, compare};
-pub use jackknife::Interval;
+pub use cell::{BlockSamples, Cell};
+pub use comparison::{Comparison, SmallestDifference, compare, smallest_difference};
+pub use interval::Interval;
+pub use metric::Metric;
+pub use percentile::NoInterval;
+pub use precision::{Precision, PrecisionError, Shortfall};
 pub use summary::Summary;

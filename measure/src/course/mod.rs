@@ -1,0 +1,75 @@
+//! The course of a block: whether its samples, in the order of their starts, tell of one steady state.
+//!
+//! - [`Course`]: what is found in one block: a [`WarmUp`], a [`Change`].
+//! - [`disagreement`]: what is found between the blocks of a cell.
+//! - [`dependence`]: how many independent samples a series is worth.
+//!
+//! With enough samples every test finds something: a difference of a thousandth is certain among millions. So each
+//! finding has to be large enough to matter as well as more than chance, and chance is judged by the series' own
+//! dependence. How rarely a steady series is found unsteady, of 2,000 cells of 5 blocks (`cargo run --release -p
+//! rpycbench-measure --example false_alarms`):
+//!
+//! FALSE_ALARMS
+//!
+//! A block of fewer than 50 samples is not checked.
+
+pub mod dependence;
+
+mod agreement;
+mod batches;
+mod change;
+mod noise;
+mod warm_up;
+
+pub use agreement::{Disagreement, disagreement};
+pub use change::Change;
+pub use warm_up::WarmUp;
+
+use batches::{Batches, moments};
+use noise::Noise;
+
+/// What the series of a block tells. That of a block too short to be checked finds nothing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Course {
+    warm_up: Option<WarmUp>,
+    change: Option<Change>,
+    level: Option<Level>,
+}
+
+/// Where a block stands, on a logarithmic scale.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Level {
+    height: f64,
+    /// Of the height, as far as samples of this block move it.
+    variance: f64,
+}
+
+impl Course {
+    /// Of the durations of successful samples in the order of their starts, ns.
+    pub fn of(series: &[i64]) -> Self {
+        let nothing = Self { warm_up: None, change: None, level: None };
+        let Some(whole) = Batches::of(series) else { return nothing };
+        let found = warm_up::find(&whole);
+        let rest = found.and_then(|(_, cut)| whole.without(cut)).unwrap_or(whole);
+        Self { warm_up: found.map(|(warm_up, _)| warm_up), change: change::find(&rest), level: level(rest.levels()) }
+    }
+
+    /// The slow start, if there is one.
+    pub fn warm_up(&self) -> Option<WarmUp> {
+        self.warm_up
+    }
+
+    /// What happened after the warm-up, if anything did.
+    pub fn change(&self) -> Option<Change> {
+        self.change
+    }
+
+    fn level(&self) -> Option<Level> {
+        self.level
+    }
+}
+
+fn level(levels: &[f64]) -> Option<Level> {
+    let noise = Noise::of(levels, 1)?;
+    Some(Level { height: moments(levels).0, variance: noise.long_run_variance / levels.len() as f64 })
+}

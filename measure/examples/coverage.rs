@@ -1,5 +1,5 @@
-//! How often intervals hold the truth, and how often cells that do not differ look as if they did: the tables of
-//! `rpycbench_measure::statistics`.
+//! How often intervals hold the truth, and how often cells that do not differ look as if they did:
+//! `measure/src/statistics/coverage.md`, which the documentation of `statistics` contains.
 
 #![expect(clippy::print_stdout, reason = "a table is what it is for")]
 
@@ -13,7 +13,9 @@ use simulated::{Shape, Simulation};
 
 const CELLS: u32 = 4_000;
 const METRICS: [Metric; 6] = [Metric::Mean, Metric::P50, Metric::P90, Metric::P95, Metric::P99, Metric::P999];
-const PLANS: [(usize, usize); 5] = [(5, 1_000), (10, 1_000), (3, 1_000), (5, 100), (3, 100)];
+const PLANS: [(usize, usize); 6] = [(5, 1_000), (10, 1_000), (4, 1_000), (3, 1_000), (5, 100), (3, 100)];
+
+const HEAD: &str = "| blocks | samples | mean | p50 | p90 | p95 | p99 | p999 |\n|---|---|---|---|---|---|---|---|";
 
 fn main() {
     let log_normal = |sigma, rho, start| Shape::LogNormal { sigma, rho, start };
@@ -32,7 +34,8 @@ fn main() {
 }
 
 fn coverage(shapes: &[(&str, Shape)]) {
-    println!("| blocks | samples | mean | p50 | p90 | p95 | p99 | p999 |\n|---|---|---|---|---|---|---|---|");
+    println!("Share of {CELLS} cells whose interval holds the truth, of those that have one:\n");
+    println!("{HEAD}");
     for (blocks, size) in PLANS {
         for (name, shape) in shapes {
             let mut simulation = Simulation::new(*shape, 1);
@@ -50,7 +53,10 @@ fn coverage(shapes: &[(&str, Shape)]) {
 }
 
 fn false_differences(shapes: &[(&str, Shape)]) {
-    println!("\n| blocks | samples | mean | p50 | p90 | p95 | p99 | p999 |\n|---|---|---|---|---|---|---|---|");
+    println!(
+        "\nShare of {CELLS} pairs of cells that do not differ and look as if they did, of those that have an interval:\n"
+    );
+    println!("{HEAD}");
     for (pairs, (blocks, size)) in [("pairs", (5, 1_000)), ("pairs", (10, 1_000)), ("apart", (5, 1_000))] {
         for (name, shape) in shapes {
             let mut simulation = Simulation::new(*shape, 2);

@@ -1,5 +1,5 @@
-//! How often the checks of a block fire on steady series, and how often on series that are not: the tables of
-//! `rpycbench_measure::course`.
+//! How often the checks of a block fire on steady series, and how often on series that are not:
+//! `measure/src/course/false_alarms.md`, which the documentation of `course` contains.
 
 #![expect(clippy::print_stdout, reason = "a table is what it is for")]
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rpycbench_measure::statistics::{BlockSamples, Cell, Metric, quantile};
+use rpycbench_measure::course::Course;
+use rpycbench_measure::statistics::{BlockSamples, Cell, Metric, NoInterval, quantile};
 
 use super::compute::Place;
 use super::schema::{CellResult, PartResult};
@@ -25,32 +26,42 @@ pub(super) fn gather(run_folder: &Path, manifest: &Manifest, place: Place<'_>) -
     let mut parts = Parts::default();
     let mut unreadable = Vec::new();
     let mut ways = Ways::default();
-    let mut samples = Vec::new();
+    let (mut samples, mut courses) = (Vec::new(), Vec::new());
     for block in 1..=blocks {
         let record = records.iter().find(|record| record.block == block);
         let record = record.filter(|it| it.stored > 0);
         let read = record.map(|it| (it, samples::read(&run_folder.join(&it.samples))));
-        samples.push(match read {
-            None => BlockSamples::default(),
+        let (block_samples, course) = match read {
+            None => Default::default(),
             Some((record, Ok(columns))) => {
                 parts.add(&columns);
                 if place.workload.kind == "closed" {
                     ways.add(run_folder, manifest, record, &columns);
                 }
-                block_samples(&columns)
+                let (samples, course) = block_samples(&columns);
+                (samples, Some(course))
             }
             Some((_, Err(error))) => {
                 unreadable.push((block, error.to_string()));
-                BlockSamples::default()
+                Default::default()
             }
-        });
+        };
+        samples.push(block_samples);
+        courses.push(course);
     }
     let cell = Cell::new(samples);
     let mut result = figures(&cell, place, &records);
     let (of_ways, unpaired) = ways.into_results();
     result.parts = parts.into_results().into_iter().chain(of_ways).collect();
     result.unpaired = unpaired;
-    let evidence = Evidence { records: &records, blocks, unreadable: &unreadable, result: &result, cell: &cell };
+    let evidence = Evidence {
+        records: &records,
+        blocks,
+        unreadable: &unreadable,
+        result: &result,
+        cell: &cell,
+        courses: &courses,
+    };
     let (verdict, reasons) = verdict::of(&evidence);
     result.verdict = verdict.to_owned();
     result.reasons = reasons;
@@ -63,16 +74,27 @@ fn records_of<'a>(manifest: &'a Manifest, place: Place<'_>) -> Vec<&'a CellRecor
     records
 }
 
-fn block_samples(columns: &BlockColumns) -> BlockSamples {
-    let times = || columns.start_ns.iter().zip(&columns.end_ns);
-    let durations: Vec<i64> =
-        times().zip(&columns.ok).filter(|(_, ok)| **ok).map(|((start, end), _)| end.saturating_sub(*start)).collect();
+/// What the block delivered, without its warm-up, and what its course was.
+fn block_samples(columns: &BlockColumns) -> (BlockSamples, Course) {
+    let series = series(columns);
     let failed = columns.ok.iter().filter(|ok| !**ok).count() as u64;
     let span = match (columns.start_ns.iter().min(), columns.end_ns.iter().max()) {
         (Some(first), Some(last)) => last.saturating_sub(*first),
         _ => 0,
     };
-    BlockSamples::new(durations, failed, span)
+    let course = Course::of(&series);
+    let cut = course.warm_up().map_or(0, |it| it.samples);
+    (BlockSamples::without_start(series, cut, failed, span), course)
+}
+
+/// Durations of the successful samples in the order of their starts, those of all clients together.
+fn series(columns: &BlockColumns) -> Vec<i64> {
+    let times = columns.start_ns.iter().zip(&columns.end_ns).zip(&columns.ok);
+    let times = times.filter(|(_, ok)| **ok).map(|((start, end), _)| (*start, end.saturating_sub(*start)));
+    let mut times: Vec<(i64, i64)> = times.collect();
+    // Stable: samples that start at once stay in the order in which they came.
+    times.sort_by_key(|(start, _)| *start);
+    times.into_iter().map(|(_, duration)| duration).collect()
 }
 
 fn figures(cell: &Cell, place: Place<'_>, records: &[&CellRecord]) -> CellResult {
@@ -94,6 +116,7 @@ fn figures(cell: &Cell, place: Place<'_>, records: &[&CellRecord]) -> CellResult
         blocks: cell.blocks().iter().filter(|block| block.count() > 0).count() as u32,
         count: summary.count,
         failed: summary.failed,
+        warmup_cut: summary.warmup_cut,
         success_rate: summary.success_rate,
         duration_s: summary.duration_s,
         throughput_per_s: summary.throughput_per_s,
@@ -107,6 +130,7 @@ fn figures(cell: &Cell, place: Place<'_>, records: &[&CellRecord]) -> CellResult
         p999: summary.p999,
         max: summary.max,
         ci95: BTreeMap::from(ci95),
+        no_interval: no_interval(cell),
         round_trips_per_call: average(records.iter().filter_map(|it| it.round_trips_per_call)),
         parts: BTreeMap::new(),
         unpaired: BTreeMap::new(),
@@ -119,6 +143,23 @@ fn figures(cell: &Cell, place: Place<'_>, records: &[&CellRecord]) -> CellResult
         verdict: String::new(),
         reasons: Vec::new(),
     }
+}
+
+/// Why there is none, by metric.
+fn no_interval(cell: &Cell) -> BTreeMap<String, String> {
+    let why = |metric: Metric| {
+        let word = match cell.try_interval(metric).err()? {
+            NoInterval::NoSamples => "no_samples",
+            NoInterval::OneBlock => "one_block",
+            NoInterval::FewBlocks => "few_blocks",
+            NoInterval::FewBeyond => "few_beyond",
+            NoInterval::FewEffectiveBeyond { .. } => "few_effective_beyond",
+            NoInterval::StartsDiffer { .. } => "starts_differ",
+            NoInterval::Unbounded => "unbounded",
+        };
+        Some((metric.name().to_owned(), word.to_owned()))
+    };
+    Metric::ALL.into_iter().filter_map(why).collect()
 }
 
 fn call(connects: bool, server_kind: &str, shape: &str) -> &'static str {

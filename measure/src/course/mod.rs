@@ -6,12 +6,10 @@
 //!
 //! With enough samples every test finds something: a difference of a thousandth is certain among millions. So each
 //! finding has to be large enough to matter as well as more than chance, and chance is judged by the series' own
-//! dependence. How rarely a steady series is found unsteady, of 2,000 cells of 5 blocks (`cargo run --release -p
-//! rpycbench-measure --example false_alarms`):
+//! dependence. A block of fewer than 50 samples is not checked, and of 100 only what is plain to see is found.
+//! Of 2,000 cells of 5 blocks, or blocks (`cargo run --release -p rpycbench-measure --example false_alarms`):
 //!
-//! FALSE_ALARMS
-//!
-//! A block of fewer than 50 samples is not checked.
+#![doc = include_str!("false_alarms.md")]
 
 pub mod dependence;
 

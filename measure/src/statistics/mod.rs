@@ -13,6 +13,19 @@
 //! - [`Comparison`]: difference and ratio of a [`Metric`] between two cells, see [`comparison`].
 //! - [`quantile`]: percentiles of the exact samples, as numpy takes them.
 //!
+//! # How often intervals hold
+//!
+//! Simulated with truth known (`cargo run --release -p rpycbench-measure --example coverage`); 4,000 cells scatter by
+//! 0.3 % around a share of 95 %. Samples are log-normal with deviation σ, AR(1) follows its predecessor with correlation ρ
+//! (σ = 0.3), and starts that differ shift the logarithm of all samples of a block by a normal of a sixth, a third or all
+//! of σ = 0.3; the truth is then that of all blocks there could be. Where starts differ as much as samples do, most cells
+//! have no interval of the tail, and the few whose starts look alike by chance are the ones that miss: of all cells, with
+//! or without an interval, no more than 7 in 100 have one that misses.
+//!
+#![doc = include_str!("coverage.md")]
+//!
+//! # Example
+//!
 //! Durations are integer nanoseconds. Percentiles are those of the pooled samples: an average of the
 //! percentiles of blocks is not a percentile of anything.
 //!

@@ -40,6 +40,8 @@ const EXPECTED_MIN: f64 = 0.75;
 /// Standard deviation of the blocks' medians over that of samples within a block. Above one half, the tail beyond the
 /// median is made by the slowest starts, and a few starts have not seen those that a hundred would.
 const START_SPREAD_MAX: f64 = 0.5;
+/// Fewer blocks than this may look alike by chance, however much starts differ: three of a kind are no rare draw.
+const TAIL_BLOCKS_MIN: usize = 4;
 /// Quartiles of the normal distribution are so many standard deviations apart.
 const QUARTILES_APART: f64 = 1.349;
 
@@ -50,6 +52,9 @@ pub enum NoInterval {
     NoSamples,
     /// Under two blocks have something to say about it: what a restart changes is not known.
     OneBlock,
+    /// Under four blocks have something to say about a percentile beyond p50: how much starts differ, which decides
+    /// about the tail, is not known.
+    FewBlocks,
     /// Fewer than 10 samples lie beyond the percentile, of those that count: of 5 blocks every second, of 3 every fifth.
     FewBeyond,
     /// As many samples as are wanted lie beyond the percentile, but they depend on each other so much that fewer than 2
@@ -135,6 +140,10 @@ impl Shares {
 fn lacking(quantile: Quantile, blocks: &[BlockSamples], count: usize) -> Option<NoInterval> {
     let with_samples = blocks.iter().filter(|block| !block.durations_ns().is_empty()).count();
     let t = student_t_975(with_samples.checked_sub(1)? as f64)?;
+    let is_tail = quantile.beyond() < 0.5;
+    if is_tail && with_samples < TAIL_BLOCKS_MIN {
+        return Some(NoInterval::FewBlocks);
+    }
     let counting = quantile.beyond() * (NORMAL_975 / t).powi(2);
     if counting * (count as f64) < BEYOND_MIN {
         return Some(NoInterval::FewBeyond);
@@ -144,7 +153,7 @@ fn lacking(quantile: Quantile, blocks: &[BlockSamples], count: usize) -> Option<
         return Some(NoInterval::FewEffectiveBeyond { effective_size });
     }
     let spread = start_spread(blocks);
-    (quantile.beyond() < 0.5 && spread > START_SPREAD_MAX).then_some(NoInterval::StartsDiffer { spread })
+    (is_tail && spread > START_SPREAD_MAX).then_some(NoInterval::StartsDiffer { spread })
 }
 
 /// Standard deviation of the medians of blocks over the mean one of their samples, as quartiles tell it.

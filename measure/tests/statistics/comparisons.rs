@@ -51,8 +51,8 @@ fn a_ratio_needs_two_positive_figures() {
 #[test]
 fn cells_that_never_vary_differ_for_certain() {
     let cells = |value: i64, blocks: usize| Cell::new(vec![BlockSamples::new(vec![value; 400], 0, 1); blocks]);
-    for (blocks, metric) in [(3, Metric::Mean), (4, Metric::Mean), (3, Metric::P90), (4, Metric::P90)] {
-        let comparison = compare(&cells(50, 4), &cells(40, blocks), metric);
+    for (blocks, metric) in [(4, Metric::Mean), (5, Metric::Mean), (4, Metric::P90), (5, Metric::P90)] {
+        let comparison = compare(&cells(50, 5), &cells(40, blocks), metric);
         let parts = comparison.map(|it| (it.difference_ci95.map(<[f64; 2]>::from), it.distinguishable));
         assert_eq!(parts, Some((Some([10.0, 10.0]), true)), "{metric} of {blocks} blocks");
     }

@@ -56,7 +56,9 @@ fn the_interval_of_a_percentile_is_that_of_the_share_below_it() {
 fn a_percentile_with_few_samples_beyond_it_has_no_interval_and_says_why() {
     let lacking = |cell: &Cell, metric| cell.try_interval(metric).unwrap_err();
     assert_eq!(lacking(&scattered(5, 400), Metric::P999), NoInterval::FewBeyond);
-    assert_eq!(lacking(&scattered(3, 100), Metric::P90), NoInterval::FewBeyond);
+    assert_eq!(lacking(&scattered(3, 100_000), Metric::P90), NoInterval::FewBlocks);
+    assert_eq!(lacking(&scattered(4, 100), Metric::P95), NoInterval::FewBeyond);
+    assert_eq!(lacking(&scattered(2, 50), Metric::P50), NoInterval::FewBeyond);
     assert_eq!(lacking(&scattered(1, 400), Metric::P50), NoInterval::OneBlock);
     assert_eq!(lacking(&Cell::new(Vec::new()), Metric::P50), NoInterval::NoSamples);
 }

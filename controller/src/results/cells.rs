@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rpycbench_measure::course::Course;
-use rpycbench_measure::statistics::{BlockSamples, Cell, Metric, NoInterval, quantile};
+use rpycbench_measure::statistics::{Cell, Metric, NoInterval, quantile};
 
+use super::block::Block;
 use super::compute::Place;
 use super::schema::{CellResult, PartResult};
 use super::verdict::{self, Evidence};
@@ -31,23 +31,23 @@ pub(super) fn gather(run_folder: &Path, manifest: &Manifest, place: Place<'_>) -
         let record = records.iter().find(|record| record.block == block);
         let record = record.filter(|it| it.stored > 0);
         let read = record.map(|it| (it, samples::read(&run_folder.join(&it.samples))));
-        let (block_samples, course) = match read {
-            None => Default::default(),
+        let block = match read {
+            None => Block::default(),
             Some((record, Ok(columns))) => {
-                parts.add(&columns);
+                let block = Block::of(&columns);
+                parts.add(&columns, block.steady_from_ns);
                 if place.workload.kind == "closed" {
-                    ways.add(run_folder, manifest, record, &columns);
+                    ways.add(run_folder, manifest, record, &columns, block.steady_from_ns);
                 }
-                let (samples, course) = block_samples(&columns);
-                (samples, Some(course))
+                block
             }
             Some((_, Err(error))) => {
                 unreadable.push((block, error.to_string()));
-                Default::default()
+                Block::default()
             }
         };
-        samples.push(block_samples);
-        courses.push(course);
+        samples.push(block.samples);
+        courses.push(block.course);
     }
     let cell = Cell::new(samples);
     let mut result = figures(&cell, place, &records);
@@ -72,29 +72,6 @@ fn records_of<'a>(manifest: &'a Manifest, place: Place<'_>) -> Vec<&'a CellRecor
     let mut records: Vec<_> = manifest.cells.iter().filter(|record| place.is_of(record)).collect();
     records.sort_by_key(|record| record.block);
     records
-}
-
-/// What the block delivered, without its warm-up, and what its course was.
-fn block_samples(columns: &BlockColumns) -> (BlockSamples, Course) {
-    let series = series(columns);
-    let failed = columns.ok.iter().filter(|ok| !**ok).count() as u64;
-    let span = match (columns.start_ns.iter().min(), columns.end_ns.iter().max()) {
-        (Some(first), Some(last)) => last.saturating_sub(*first),
-        _ => 0,
-    };
-    let course = Course::of(&series);
-    let cut = course.warm_up().map_or(0, |it| it.samples);
-    (BlockSamples::without_start(series, cut, failed, span), course)
-}
-
-/// Durations of the successful samples in the order of their starts, those of all clients together.
-fn series(columns: &BlockColumns) -> Vec<i64> {
-    let times = columns.start_ns.iter().zip(&columns.end_ns).zip(&columns.ok);
-    let times = times.filter(|(_, ok)| **ok).map(|((start, end), _)| (*start, end.saturating_sub(*start)));
-    let mut times: Vec<(i64, i64)> = times.collect();
-    // Stable: samples that start at once stay in the order in which they came.
-    times.sort_by_key(|(start, _)| *start);
-    times.into_iter().map(|(_, duration)| duration).collect()
 }
 
 fn figures(cell: &Cell, place: Place<'_>, records: &[&CellRecord]) -> CellResult {
@@ -204,9 +181,11 @@ struct Parts {
 }
 
 impl Parts {
-    fn add(&mut self, columns: &BlockColumns) {
+    /// Adds those of samples that start at `from_ns` or later.
+    fn add(&mut self, columns: &BlockColumns, from_ns: i64) {
         for (part, column) in [(&mut self.tcp, &columns.tcp_ns), (&mut self.handshake, &columns.handshake_ns)] {
-            part.extend(column.iter().zip(&columns.ok).filter(|(_, ok)| **ok).filter_map(|(value, _)| *value));
+            let counts = columns.ok.iter().zip(&columns.start_ns).map(|(ok, start)| *ok && *start >= from_ns);
+            part.extend(column.iter().zip(counts).filter(|(_, counts)| *counts).filter_map(|(value, _)| *value));
         }
     }
 

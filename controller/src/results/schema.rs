@@ -89,7 +89,7 @@ pub struct CellResult {
     pub no_interval: BTreeMap<String, String>,
     /// Network round trips the caller waits for, measured.
     pub round_trips_per_call: Option<f64>,
-    /// Where the time goes. Of a connection: `tcp`, `handshake`. Of a call whose server has stamped: `out`, `server`, `between` (its
+    /// Where the time goes, of the samples that are in the figures. Of a connection: `tcp`, `handshake`. Of a call whose server has stamped: `out`, `server`, `between` (its
     /// requests), `back`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parts: BTreeMap<String, PartResult>,

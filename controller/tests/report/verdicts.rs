@@ -93,6 +93,49 @@ fn a_level_shift_inside_a_block_is_a_doubt() {
 }
 
 #[test]
+fn a_block_that_wanders_is_a_doubt() {
+    let wave = |at: f64| 1.0 + 0.2 * (std::f64::consts::TAU * 2.0 * at).sin();
+    let cell = cell_of(5, |cell, at| if cell.block == 2 { wave(at) } else { 1.0 });
+    assert_eq!(cell.verdict, "inconclusive", "{:?}", cell.reasons);
+    assert!(cell.reasons[0].starts_with("Block 2 wandered up and down in long waves"), "{:?}", cell.reasons);
+}
+
+#[test]
+fn a_slow_start_of_a_block_that_is_not_steady_later_is_not_cut() {
+    let cell = cell_of(5, |cell, at| match at {
+        _ if cell.block != 2 => 1.0,
+        _ if at < 0.12 => 1.5,
+        _ if at < 0.7 => 1.0,
+        _ => 1.15,
+    });
+    assert_eq!((cell.verdict.as_str(), cell.warmup_cut), ("inconclusive", 0), "{:?}", cell.reasons);
+    assert!(cell.reasons.len() == 1 && cell.reasons[0].contains("lock 2 "), "{:?}", cell.reasons);
+}
+
+/// TCP takes a tenth of a connection, in its warm-up as after it.
+#[test]
+fn the_parts_of_a_connection_are_those_of_samples_in_the_figures() {
+    let folder = TempDir::new().unwrap();
+    let mut manifest = run_folder::manifest(3);
+    manifest.workloads = vec![run_folder::workload("connect", "connect", 1, SAMPLES as u32)];
+    run_folder::plan_cells(&mut manifest, 3);
+    run_folder::write(folder.path(), &mut manifest, |cell| {
+        let mut uniform = uniform(u64::from(cell.block));
+        let slow = |number: usize| if number < 100 { 2.0 } else { 1.0 };
+        let durations: Vec<i64> =
+            (0..SAMPLES).map(|number| 10 * (10_000.0 * slow(number) * (1.0 + 0.1 * uniform())) as i64).collect();
+        let mut samples = run_folder::samples(&durations);
+        samples.tcp_ns = durations.iter().map(|duration| Some(duration / 10)).collect();
+        Some(samples)
+    });
+    let cell = results::compute(folder.path()).unwrap().cells.remove(0);
+    let tcp = &cell.parts["tcp"];
+    assert!(cell.warmup_cut >= 300, "{}", cell.warmup_cut);
+    assert_eq!(tcp.count, cell.count - cell.warmup_cut);
+    assert!((10.0 * tcp.mean.unwrap() / cell.mean.unwrap() - 1.0).abs() < 1e-9, "{tcp:?} {:?}", cell.mean);
+}
+
+#[test]
 fn blocks_that_disagree_are_a_doubt() {
     let cell = cell_of(5, |cell, _| if cell.block == 4 { 1.25 } else { 1.0 });
     assert_doubt(&cell, "Blocks disagree: block 4 was 2");

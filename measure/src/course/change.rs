@@ -5,17 +5,22 @@
 //! Variables", Biometrika 57(1), 1970; for dependent series Bai, "Least Squares Estimation of a Shift in Linear
 //! Processes", Journal of Time Series Analysis 15(5), 1994). The shape that leaves less is taken. It is believed where it
 //! changes the level by more than [`CHANGE_MIN`] from one end to the other, and by more than chance as [`Noise`] of what
-//! the shape leaves tells it.
+//! the shape leaves tells it. Where the shape leaves so long waves that a hundred batches or more are worth under ten, the
+//! block has no one level, whatever shape that has, and it is said how badly the level is known.
 
 use super::batches::{Batches, moments};
 use super::dependence::mean;
 use super::noise::Noise;
+use crate::statistics::NORMAL_975;
 
 /// A block whose level changed by less than this is called steady: every figure is then known to a few per cent, which is
 /// what restarts differ by, and intervals over blocks contain it.
 pub(super) const CHANGE_MIN: f64 = 0.05;
 /// A shift has at least one tenth of the block on either side: what is shorter is a burst or a start.
 const SIDE_MIN: usize = 10;
+
+/// Batches from which on waves can be told from chance: of fewer, a correlation of 0.9 between samples looks like one.
+const WANDERS_MIN: usize = 100;
 
 /// How a block's level changed. Shares of the level before: 0.1 for 10 % slower.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,28 +32,69 @@ pub enum Change {
     },
     /// At once.
     Shift {
-        /// Samples before it, of those the block was checked with.
+        /// Samples before it.
         after: usize,
         /// The level behind it, to that before.
         slower: f64,
+    },
+    /// Up and down, in waves as long as a tenth of the block or longer.
+    Wandering {
+        /// Half of the width of the 95 % interval of the block's level that they leave: 0.08 for ± 8 %.
+        known_to: f64,
     },
 }
 
 pub(super) fn find(batches: &Batches) -> Option<Change> {
     let levels = batches.levels();
-    let (line, step) = (Line::fit(levels), Step::fit(levels)?);
-    if line.left_over < step.left_over {
-        let slower = line.rise.exp() - 1.0;
-        // Of a slope over the whole length, 12 / K times the long-run variance.
-        let certain = Noise::of(&line.residuals(levels), 2)?.tells(line.rise, 12.0 / levels.len() as f64);
-        (slower.abs() > CHANGE_MIN && certain).then_some(Change::Drift { slower })
-    } else {
-        let slower = step.rise.exp() - 1.0;
-        let (before, behind) = (step.place as f64, (levels.len() - step.place) as f64);
-        // Two levels and a place.
-        let certain = Noise::of(&step.residuals(levels), 3)?.tells(step.rise, before.recip() + behind.recip());
-        let after = batches.samples_of(step.place);
-        (slower.abs() > CHANGE_MIN && certain).then_some(Change::Shift { after, slower })
+    let shape = Shape::fit(levels)?;
+    let noise = shape.noise(levels);
+    if !noise.is_known() && levels.len() >= WANDERS_MIN {
+        let known_to = (NORMAL_975 * (noise.long_run_variance / levels.len() as f64).sqrt()).exp() - 1.0;
+        return (known_to > CHANGE_MIN).then_some(Change::Wandering { known_to });
+    }
+    let slower = shape.rise().exp() - 1.0;
+    let certain = slower.abs() > CHANGE_MIN && noise.tells(shape.rise(), shape.weight(levels.len()));
+    certain.then(|| match shape {
+        Shape::Line(_) => Change::Drift { slower },
+        Shape::Step(step) => Change::Shift { after: batches.samples_of(step.place), slower },
+    })
+}
+
+/// The shape that leaves less of the levels.
+enum Shape {
+    Line(Line),
+    Step(Step),
+}
+
+impl Shape {
+    /// None of fewer levels than a step has sides.
+    fn fit(levels: &[f64]) -> Option<Self> {
+        let (line, step) = (Line::fit(levels), Step::fit(levels)?);
+        Some(if line.left_over < step.left_over { Self::Line(line) } else { Self::Step(step) })
+    }
+
+    /// What chance does to the levels around it.
+    fn noise(&self, levels: &[f64]) -> Noise {
+        match self {
+            Self::Line(line) => Noise::of(&line.residuals(levels), 2),
+            // Two levels and a place.
+            Self::Step(step) => Noise::of(&step.residuals(levels), 3),
+        }
+    }
+
+    fn rise(&self) -> f64 {
+        match self {
+            Self::Line(line) => line.rise,
+            Self::Step(step) => step.rise,
+        }
+    }
+
+    /// The variance of its rise over the long-run variance.
+    fn weight(&self, count: usize) -> f64 {
+        match self {
+            Self::Line(_) => 12.0 / count as f64,
+            Self::Step(step) => (step.place as f64).recip() + ((count - step.place) as f64).recip(),
+        }
     }
 }
 

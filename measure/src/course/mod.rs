@@ -1,6 +1,6 @@
 //! The course of a block: whether its samples, in the order of their starts, tell of one steady state.
 //!
-//! - [`Course`]: what is found in one block: a [`WarmUp`], a [`Change`].
+//! - [`Course`]: what is found in one block: a [`WarmUp`] or a [`Change`].
 //! - [`disagreement`]: what is found between the blocks of a cell.
 //! - [`dependence`]: how many independent samples a series is worth.
 //!
@@ -47,9 +47,10 @@ impl Course {
     pub fn of(series: &[i64]) -> Self {
         let nothing = Self { warm_up: None, change: None, level: None };
         let Some(whole) = Batches::of(series) else { return nothing };
-        let found = warm_up::find(&whole);
-        let rest = found.and_then(|(_, cut)| whole.without(cut)).unwrap_or(whole);
-        Self { warm_up: found.map(|(warm_up, _)| warm_up), change: change::find(&rest), level: level(rest.levels()) }
+        match warm_up::find(&whole) {
+            Some((warm_up, steady)) => Self { warm_up: Some(warm_up), change: None, level: level(steady.levels()) },
+            None => Self { warm_up: None, change: change::find(&whole), level: level(whole.levels()) },
+        }
     }
 
     /// The slow start, if there is one.
@@ -57,7 +58,7 @@ impl Course {
         self.warm_up
     }
 
-    /// What happened after the warm-up, if anything did.
+    /// What happened instead of a steady state. Nothing behind a warm-up: what is followed by a change is none.
     pub fn change(&self) -> Option<Change> {
         self.change
     }
@@ -68,6 +69,8 @@ impl Course {
 }
 
 fn level(levels: &[f64]) -> Option<Level> {
-    let noise = Noise::of(levels, 1)?;
-    Some(Level { height: moments(levels).0, variance: noise.long_run_variance / levels.len() as f64 })
+    let noise = Noise::of(levels, 1);
+    noise
+        .is_known()
+        .then(|| Level { height: moments(levels).0, variance: noise.long_run_variance / levels.len() as f64 })
 }

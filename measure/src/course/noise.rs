@@ -14,29 +14,37 @@ pub(super) const CERTAIN: f64 = 1e-8;
 pub(super) struct Noise {
     /// The variance of a mean of n levels is this over n.
     pub(super) long_run_variance: f64,
-    /// With what this is known: the effective number of levels, less what was fitted to them.
-    pub(super) degrees_of_freedom: f64,
+    /// So many independent levels would tell as much.
+    effective: f64,
+    parameters: u32,
 }
 
 impl Noise {
-    /// Of levels, or of what a model has left of them, of as many parameters. None under ten
-    /// effective levels: their own scatter is not known.
-    pub(super) fn of(residuals: &[f64], parameters: u32) -> Option<Self> {
+    /// Of levels, or of what a shape of as many parameters has left of them.
+    pub(super) fn of(residuals: &[f64], parameters: u32) -> Self {
         let count = residuals.len() as f64;
         let long_run_variance = long_run_variance(residuals);
         let variance = moments(residuals).1 / count;
         let effective = if long_run_variance > 0.0 { (count * variance / long_run_variance).min(count) } else { count };
-        let degrees_of_freedom = effective - f64::from(parameters);
-        (effective >= COUNT_MIN as f64).then_some(Self { long_run_variance, degrees_of_freedom })
+        Self { long_run_variance, effective, parameters }
+    }
+
+    /// Whether there are enough effective levels to know their scatter. Where there are not, there is a trend left, or
+    /// the block is too short to tell one from chance.
+    pub(super) fn is_known(&self) -> bool {
+        self.effective >= COUNT_MIN as f64
     }
 
     /// Whether a difference is more than chance, whose variance is the long-run variance times `weight`.
     pub(super) fn tells(&self, difference: f64, weight: f64) -> bool {
+        if !self.is_known() {
+            return false;
+        }
         let error = (self.long_run_variance * weight).sqrt();
         if error == 0.0 {
             return difference != 0.0;
         }
-        let Ok(student) = StudentsT::new(0.0, 1.0, self.degrees_of_freedom) else { return false };
+        let Ok(student) = StudentsT::new(0.0, 1.0, self.effective - f64::from(self.parameters)) else { return false };
         2.0 * student.sf((difference / error).abs()) < CERTAIN
     }
 }

@@ -7,11 +7,11 @@
 //! here over medians of batches on a logarithmic scale.
 //!
 //! **Whether it is one**: MSER always names a place. It is believed where the start is slower than the rest by more than
-//! 5 %, and by more than chance: t = (mean of the start − mean of the rest) over the standard error that
-//! the long-run variance of the rest gives (see [`noise`](super::noise)). A minimum at the end of the first half means
-//! that the block had not settled: that is a change, not a warm-up, and nothing is cut.
+//! 5 % and by more than chance ([`Noise`]), and where the rest is steady ([`change`]). A minimum at the end of the first half,
+//! or a rest that is not steady, means that the block had not settled: that is a change, and nothing is cut.
 
 use super::batches::{Batches, moments};
+use super::change;
 use super::noise::Noise;
 
 /// A start that is slower by less than this moves no figure of a block by more than half of it, and is kept.
@@ -28,19 +28,22 @@ pub struct WarmUp {
     pub slower: f64,
 }
 
-pub(super) fn find(batches: &Batches) -> Option<(WarmUp, usize)> {
+/// The slow start, and the batches behind it.
+pub(super) fn find(batches: &Batches) -> Option<(WarmUp, Batches)> {
     let levels = batches.levels();
     let longest = levels.len() / 2;
     let cut = least_error(levels, longest);
     if cut == 0 || cut == longest {
         return None;
     }
-    let (start, rest) = (levels.get(..cut)?, levels.get(cut..)?);
-    let difference = moments(start).0 - moments(rest).0;
-    let certain = Noise::of(rest, 2)?.tells(difference, (cut as f64).recip() + (rest.len() as f64).recip());
+    let steady = batches.without(cut).filter(|rest| change::find(rest).is_none())?;
+    let difference = moments(levels.get(..cut)?).0 - moments(steady.levels()).0;
+    let weight = (cut as f64).recip() + (steady.levels().len() as f64).recip();
+    // A level and a place.
+    let certain = Noise::of(steady.levels(), 2).tells(difference, weight);
     let slower = difference.exp() - 1.0;
     (slower > SLOWER_MIN && certain)
-        .then(|| (WarmUp { samples: batches.samples_of(cut), of: batches.samples(), slower }, cut))
+        .then(|| (WarmUp { samples: batches.samples_of(cut), of: batches.samples(), slower }, steady))
 }
 
 /// The number of first batches without which the mean of the others is known best.

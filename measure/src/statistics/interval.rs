@@ -47,7 +47,7 @@ impl From<Interval> for [f64; 2] {
 }
 
 /// The 97.5 % quantile of the normal distribution.
-pub(super) const NORMAL_975: f64 = 1.959_963_984_540_054;
+pub(crate) const NORMAL_975: f64 = 1.959_963_984_540_054;
 
 /// The 97.5 % quantile of Student's distribution.
 pub(super) fn student_t_975(degrees_of_freedom: f64) -> Option<f64> {

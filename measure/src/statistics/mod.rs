@@ -59,6 +59,7 @@ mod summary;
 pub use cell::{BlockSamples, Cell};
 pub use comparison::{Comparison, SmallestDifference, compare, smallest_difference};
 pub use interval::Interval;
+pub(crate) use interval::NORMAL_975;
 pub use metric::Metric;
 pub use percentile::NoInterval;
 pub use precision::{Precision, PrecisionError, Shortfall};

@@ -83,6 +83,34 @@ fn a_drift_is_found_with_its_size_in_either_direction() {
 }
 
 #[test]
+fn a_block_that_is_now_slow_and_now_fast_has_no_level_and_keeps_its_start() {
+    let phases = |at: f64| if (0.15..0.45).contains(&at) || at > 0.8 { 1.0 } else { 1.3 };
+    let wave = |at: f64| 1.0 + 0.2 * (std::f64::consts::TAU * 2.0 * at).sin();
+    for course in [Course::of(&changed(1_000, phases)), Course::of(&changed(1_000, wave))] {
+        assert_eq!(course.warm_up(), None);
+        let Some(Change::Wandering { known_to }) = course.change() else { panic!("{course:?}") };
+        assert!((0.05..0.3).contains(&known_to), "{known_to}");
+    }
+    let little = Course::of(&changed(1_000, |at| 1.0 + 0.02 * (std::f64::consts::TAU * 2.0 * at).sin()));
+    assert_eq!(little.change(), None);
+}
+
+#[test]
+fn a_slow_start_before_a_change_is_a_change_and_no_warm_up() {
+    let course = Course::of(&changed(1_000, |at| {
+        if at < 0.12 {
+            1.5
+        } else if at > 0.7 {
+            1.15
+        } else {
+            1.0
+        }
+    }));
+    assert_eq!(course.warm_up(), None);
+    assert!(course.change().is_some());
+}
+
+#[test]
 fn a_change_that_is_certain_but_small_is_none() {
     let shift = |slower: f64| Course::of(&scattered(20_000, 0.02, |at| if at < 0.6 { 1.0 } else { slower })).change();
     assert!(shift(1.08).is_some());

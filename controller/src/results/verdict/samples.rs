@@ -47,9 +47,12 @@ fn change(block: usize, course: &Course) -> Option<String> {
             format!("Block {block} drifted: its samples got {change} from the first to the last.")
         }
         Change::Shift { after, slower } => {
-            let after = after + course.warm_up().map_or(0, |it| it.samples);
             let change = slower_or_faster(slower);
             format!("The level of block {block} shifted: after about {after} samples they were {change}.")
+        }
+        Change::Wandering { known_to } => {
+            let known_to = percent(known_to);
+            format!("Block {block} wandered up and down in long waves: its level is known to ± {known_to} only.")
         }
     })
 }

@@ -10,7 +10,7 @@ use rpycbench_measure::course::{Course, disagreement};
 use simulated::{Shape, Simulation};
 
 const CELLS: u32 = 2_000;
-const SIZES: [usize; 3] = [100, 1_000, 10_000];
+const SIZES: [usize; 4] = [100, 500, 1_000, 10_000];
 
 fn main() {
     steady();
@@ -18,7 +18,7 @@ fn main() {
 }
 
 fn steady() {
-    println!("| 5 steady blocks of | samples | warm-up | drift or shift | blocks disagree |\n|---|---|---|---|---|");
+    println!("| 5 steady blocks of | samples | warm-up | drift, shift, waves | blocks disagree |\n|---|---|---|---|---|");
     for size in SIZES {
         for (name, shape) in [
             ("independent, σ = 0.3", log_normal(0.3, 0.0)),
@@ -43,7 +43,7 @@ fn steady() {
 }
 
 fn unsteady() {
-    println!("\n| a block of | σ | that is | warm-up | drift or shift |\n|---|---|---|---|---|");
+    println!("\n| a block of | σ | that is | warm-up | drift, shift, waves |\n|---|---|---|---|---|");
     for size in SIZES {
         for sigma in [0.1, 0.3] {
             for (name, factor) in UNSTEADY {

@@ -18,7 +18,9 @@ fn main() {
 }
 
 fn steady() {
-    println!("| 5 steady blocks of | samples | warm-up | drift, shift, waves | blocks disagree |\n|---|---|---|---|---|");
+    println!(
+        "| 5 steady blocks of | samples | warm-up | drift, shift, waves | blocks disagree |\n|---|---|---|---|---|"
+    );
     for size in SIZES {
         for (name, shape) in [
             ("independent, σ = 0.3", log_normal(0.3, 0.0)),

@@ -91,7 +91,8 @@ fn a_block_that_is_now_slow_and_now_fast_has_no_level_and_keeps_its_start() {
         let Some(Change::Wandering { known_to }) = course.change() else { panic!("{course:?}") };
         assert!((0.05..0.3).contains(&known_to), "{known_to}");
     }
-    let little = Course::of(&changed(1_000, |at| 1.0 + 0.02 * (std::f64::consts::TAU * 2.0 * at).sin()));
+    // As certain, and small.
+    let little = Course::of(&scattered(20_000, 0.02, |at| 1.0 + 0.03 * (std::f64::consts::TAU * 2.0 * at).sin()));
     assert_eq!(little.change(), None);
 }
 
@@ -219,6 +220,17 @@ proptest! {
         let size = effective_size(&series);
         prop_assert!(series.is_empty() || (1.0..=series.len() as f64).contains(&size));
         disagreement(&[Some(&course), Some(&Course::of(&[5; 60]))]);
+    }
+
+    #[test]
+    fn what_is_left_behind_a_warm_up_is_steady(
+        size in 100_usize..400, until in 0.05_f64..0.3, slower in 1.3_f64..3.0, then in 0.4_f64..0.9, factor in 1.0_f64..1.3,
+    ) {
+        let at = |at: f64| if at < until { slower } else if at > then { factor } else { 1.0 };
+        let series = scattered(size / 5 * 5, 0.03, at);
+        if let Some(warm_up) = Course::of(&series).warm_up() {
+            prop_assert_eq!(Course::of(&series[warm_up.samples..]).change(), None);
+        }
     }
 
     /// A faster clock, the same findings.

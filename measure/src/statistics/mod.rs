@@ -20,7 +20,7 @@
 //! (σ = 0.3), and starts that differ shift the logarithm of all samples of a block by a normal of a sixth, a third or all
 //! of σ = 0.3; the truth is then that of all blocks there could be. Where starts differ as much as samples do, most cells
 //! have no interval of the tail, and the few whose starts look alike by chance are the ones that miss: of all cells, with
-//! or without an interval, no more than 7 in 100 have one that misses.
+//! or without an interval, no more than 9 in 100 have one that misses.
 //!
 #![doc = include_str!("coverage.md")]
 //!

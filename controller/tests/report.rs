@@ -4,6 +4,8 @@
 
 #[path = "report/run_folder.rs"]
 mod run_folder;
+#[path = "report/verdicts.rs"]
+mod verdicts;
 
 use std::fs;
 use std::path::Path;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use rpycbench_measure::statistics::{BlockSamples, Cell, Metric, quantile};
+use rpycbench_measure::statistics::{Cell, Metric, NoInterval, quantile};
 
+use super::block::Block;
 use super::compute::Place;
 use super::schema::{CellResult, PartResult};
 use super::verdict::{self, Evidence};
@@ -25,32 +26,42 @@ pub(super) fn gather(run_folder: &Path, manifest: &Manifest, place: Place<'_>) -
     let mut parts = Parts::default();
     let mut unreadable = Vec::new();
     let mut ways = Ways::default();
-    let mut samples = Vec::new();
+    let (mut samples, mut courses) = (Vec::new(), Vec::new());
     for block in 1..=blocks {
         let record = records.iter().find(|record| record.block == block);
         let record = record.filter(|it| it.stored > 0);
         let read = record.map(|it| (it, samples::read(&run_folder.join(&it.samples))));
-        samples.push(match read {
-            None => BlockSamples::default(),
+        let block = match read {
+            None => Block::default(),
             Some((record, Ok(columns))) => {
-                parts.add(&columns);
+                let block = Block::of(&columns);
+                parts.add(&columns, block.steady_from_ns);
                 if place.workload.kind == "closed" {
-                    ways.add(run_folder, manifest, record, &columns);
+                    ways.add(run_folder, manifest, record, &columns, block.steady_from_ns);
                 }
-                block_samples(&columns)
+                block
             }
             Some((_, Err(error))) => {
                 unreadable.push((block, error.to_string()));
-                BlockSamples::default()
+                Block::default()
             }
-        });
+        };
+        samples.push(block.samples);
+        courses.push(block.course);
     }
     let cell = Cell::new(samples);
     let mut result = figures(&cell, place, &records);
     let (of_ways, unpaired) = ways.into_results();
     result.parts = parts.into_results().into_iter().chain(of_ways).collect();
     result.unpaired = unpaired;
-    let evidence = Evidence { records: &records, blocks, unreadable: &unreadable, result: &result, cell: &cell };
+    let evidence = Evidence {
+        records: &records,
+        blocks,
+        unreadable: &unreadable,
+        result: &result,
+        cell: &cell,
+        courses: &courses,
+    };
     let (verdict, reasons) = verdict::of(&evidence);
     result.verdict = verdict.to_owned();
     result.reasons = reasons;
@@ -61,18 +72,6 @@ fn records_of<'a>(manifest: &'a Manifest, place: Place<'_>) -> Vec<&'a CellRecor
     let mut records: Vec<_> = manifest.cells.iter().filter(|record| place.is_of(record)).collect();
     records.sort_by_key(|record| record.block);
     records
-}
-
-fn block_samples(columns: &BlockColumns) -> BlockSamples {
-    let times = || columns.start_ns.iter().zip(&columns.end_ns);
-    let durations: Vec<i64> =
-        times().zip(&columns.ok).filter(|(_, ok)| **ok).map(|((start, end), _)| end.saturating_sub(*start)).collect();
-    let failed = columns.ok.iter().filter(|ok| !**ok).count() as u64;
-    let span = match (columns.start_ns.iter().min(), columns.end_ns.iter().max()) {
-        (Some(first), Some(last)) => last.saturating_sub(*first),
-        _ => 0,
-    };
-    BlockSamples::new(durations, failed, span)
 }
 
 fn figures(cell: &Cell, place: Place<'_>, records: &[&CellRecord]) -> CellResult {
@@ -94,6 +93,7 @@ fn figures(cell: &Cell, place: Place<'_>, records: &[&CellRecord]) -> CellResult
         blocks: cell.blocks().iter().filter(|block| block.count() > 0).count() as u32,
         count: summary.count,
         failed: summary.failed,
+        warmup_cut: summary.warmup_cut,
         success_rate: summary.success_rate,
         duration_s: summary.duration_s,
         throughput_per_s: summary.throughput_per_s,
@@ -107,6 +107,7 @@ fn figures(cell: &Cell, place: Place<'_>, records: &[&CellRecord]) -> CellResult
         p999: summary.p999,
         max: summary.max,
         ci95: BTreeMap::from(ci95),
+        no_interval: no_interval(cell),
         round_trips_per_call: average(records.iter().filter_map(|it| it.round_trips_per_call)),
         parts: BTreeMap::new(),
         unpaired: BTreeMap::new(),
@@ -119,6 +120,23 @@ fn figures(cell: &Cell, place: Place<'_>, records: &[&CellRecord]) -> CellResult
         verdict: String::new(),
         reasons: Vec::new(),
     }
+}
+
+/// Why there is none, by metric.
+fn no_interval(cell: &Cell) -> BTreeMap<String, String> {
+    let why = |metric: Metric| {
+        let word = match cell.try_interval(metric).err()? {
+            NoInterval::NoSamples => "no_samples",
+            NoInterval::OneBlock => "one_block",
+            NoInterval::FewBlocks => "few_blocks",
+            NoInterval::FewBeyond => "few_beyond",
+            NoInterval::FewEffectiveBeyond { .. } => "few_effective_beyond",
+            NoInterval::StartsDiffer { .. } => "starts_differ",
+            NoInterval::Unbounded => "unbounded",
+        };
+        Some((metric.name().to_owned(), word.to_owned()))
+    };
+    Metric::ALL.into_iter().filter_map(why).collect()
 }
 
 fn call(connects: bool, server_kind: &str, shape: &str) -> &'static str {
@@ -163,9 +181,11 @@ struct Parts {
 }
 
 impl Parts {
-    fn add(&mut self, columns: &BlockColumns) {
+    /// Adds those of samples that start at `from_ns` or later.
+    fn add(&mut self, columns: &BlockColumns, from_ns: i64) {
         for (part, column) in [(&mut self.tcp, &columns.tcp_ns), (&mut self.handshake, &columns.handshake_ns)] {
-            part.extend(column.iter().zip(&columns.ok).filter(|(_, ok)| **ok).filter_map(|(value, _)| *value));
+            let counts = columns.ok.iter().zip(&columns.start_ns).map(|(ok, start)| *ok && *start >= from_ns);
+            part.extend(column.iter().zip(counts).filter(|(_, counts)| *counts).filter_map(|(value, _)| *value));
         }
     }
 

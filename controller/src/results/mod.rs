@@ -1,5 +1,6 @@
 //! What the samples of a run say: `results.json`, made from `run.json` and the samples, as often as one likes.
 
+mod block;
 mod cells;
 mod clocks;
 mod compare;

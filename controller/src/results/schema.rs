@@ -53,13 +53,16 @@ pub struct CellResult {
     pub count: u64,
     /// Samples that failed.
     pub failed: u64,
+    /// Successful samples that are in no figure of durations, as their block was still warming up: `reasons` has the blocks.
+    #[serde(default)]
+    pub warmup_cut: u64,
     /// Share of samples that did not fail.
     pub success_rate: Option<f64>,
     /// Sum over blocks of last end minus first start.
     pub duration_s: f64,
     /// `count` over `duration_s`.
     pub throughput_per_s: Option<f64>,
-    /// Over the samples that did not fail, as all figures below.
+    /// Over the samples that did not fail and were not cut, as all figures below.
     pub mean: Option<f64>,
     /// Sample standard deviation.
     pub stddev: Option<f64>,
@@ -79,9 +82,14 @@ pub struct CellResult {
     pub max: Option<i64>,
     /// 95 % confidence intervals by metric; `null` where there is none.
     pub ci95: BTreeMap<String, Option<[f64; 2]>>,
+    /// Why there is none, by metric: `no_samples`, `one_block`, `few_blocks` (for a percentile beyond p50),
+    /// `few_beyond` (samples beyond the percentile), `few_effective_beyond` (they follow each other), `starts_differ` (as
+    /// much as samples do), `unbounded`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub no_interval: BTreeMap<String, String>,
     /// Network round trips the caller waits for, measured.
     pub round_trips_per_call: Option<f64>,
-    /// Where the time goes. Of a connection: `tcp`, `handshake`. Of a call whose server has stamped: `out`, `server`, `between` (its
+    /// Where the time goes, of the samples that are in the figures. Of a connection: `tcp`, `handshake`. Of a call whose server has stamped: `out`, `server`, `between` (its
     /// requests), `back`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parts: BTreeMap<String, PartResult>,
@@ -94,7 +102,7 @@ pub struct CellResult {
     pub server_peak_memory_bytes: Option<u64>,
     /// `valid`, `inconclusive` or `invalid`.
     pub verdict: String,
-    /// Why it is not valid, a sentence each.
+    /// Why it is not valid, and what was cut as warm-up, a sentence each.
     pub reasons: Vec<String>,
 }
 

@@ -73,8 +73,15 @@ impl Ranges {
 }
 
 impl Ways {
-    /// Adds the calls of a block, whose server was asked to stamp.
-    pub(super) fn add(&mut self, run_folder: &Path, manifest: &Manifest, record: &CellRecord, columns: &BlockColumns) {
+    /// Adds the calls of a block that start at `from_ns` or later, if its server was asked to stamp.
+    pub(super) fn add(
+        &mut self,
+        run_folder: &Path,
+        manifest: &Manifest,
+        record: &CellRecord,
+        columns: &BlockColumns,
+        from_ns: i64,
+    ) {
         let Some(stamped) = &record.stamps else { return };
         match stamps::read(&run_folder.join(&stamped.file)) {
             Ok(stamps) => {
@@ -84,7 +91,8 @@ impl Ways {
                 }
                 let calls = calls(columns, &paired.served, stamped);
                 let clocks = clocks::of_both_ends(run_folder, manifest, &record.topology, &calls);
-                calls.iter().for_each(|call| self.take(call, &clocks));
+                // All of them say something about the clocks.
+                calls.iter().filter(|call| call.start >= from_ns).for_each(|call| self.take(call, &clocks));
             }
             Err(error) => {
                 *self.unpaired.entry(format!("the stamps are lost: {error}")).or_default() += columns.ok.len() as u64;

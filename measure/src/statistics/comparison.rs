@@ -1,61 +1,174 @@
 //! How two cells differ in one figure.
 //!
-//! Blocks of a run are interleaved in time: block b of every cell is measured close to block b of every
-//! other, so both share what the machine did then (clock speed, temperature, neighbours). When the same
-//! blocks have a say in both cells, the jackknife leaves block b out of both at once, and what they share
-//! cancels, as in a paired t test. Otherwise the cells are taken as independent: variances add, with the
-//! degrees of freedom of Welch and Satterthwaite.
+//! **Method.** The interval of a difference is made of the two figures' own limits: with figures a and b, their ends
+//! l and u, and r how the blocks of one move with those of the other,
+//!
+//! ```text
+//! low  = a − b − √((a − lₐ)² − 2 r (a − lₐ) (u_b − b) + (u_b − b)²)
+//! high = a − b + √((uₐ − a)² − 2 r (uₐ − a) (b − l_b) + (b − l_b)²)
+//! ```
+//!
+//! **Source.** "MOVER": Zou & Donner, "Construction of Confidence Limits about Effect Measures: A General Approach",
+//! Statistics in Medicine 27, 2008. It keeps skewed limits skewed; for means it is exactly the t test, in pairs or
+//! Welch's.
+//!
+//! **Pairs.** Blocks of a run are interleaved in time: block b of every cell is measured close to block b of every
+//! other, so both share what the machine did then (clock speed, temperature, neighbours). When the same blocks have a
+//! say in both cells, r is the correlation of their pulls at the figure and the limits are those of Student's t with
+//! B − 1 degrees of freedom: what blocks share cancels. Otherwise the cells are taken as independent: r = 0, and both
+//! pairs of limits are for the degrees of freedom of Welch, "The Generalization of 'Student's' Problem when Several
+//! Different Population Variances are Involved", Biometrika 34, 1947, and Satterthwaite, "An Approximate Distribution
+//! of Estimates of Variance Components", Biometrics Bulletin 2(6), 1946.
 //!
 //! The interval of the ratio is that of the difference of logarithms, taken back: never below 0, and the
 //! reciprocal of itself when the cells are swapped. It and the interval of the difference approximate in
 //! different ways, so near the edge one may include equality and the other not.
 //!
-//! Assumptions are those of [`jackknife`](super::jackknife). Each comparison stands for itself at 95 %:
-//! of twenty pairs that do not differ, one is expected to look as if it did.
+//! Each comparison stands for itself at 95 %: of twenty pairs that do not differ, one is expected to look as if it did.
+//! How often it does: see [`statistics`](super).
 
-use super::cell::{Cell, Metric};
-use super::jackknife::{Interval, Replicates, Spread};
+use super::cell::Cell;
+use super::figure::Figure;
+use super::interval::{Interval, student_t_975};
+use super::metric::Metric;
 
 /// A figure of one cell (`of`) set against that of another (`against`).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Comparison {
     /// `of` minus `against`, in the unit of the metric.
     pub difference: f64,
-    /// Its 95 % interval; none unless two blocks or more have a say in each cell.
+    /// Its 95 % interval; none unless each cell has one of its own.
     pub difference_ci95: Option<Interval>,
     /// `of` over `against`; none unless both are positive.
     pub ratio: Option<f64>,
-    /// Its 95 % interval; none without one of the difference.
+    /// Its 95 % interval; none without one of the difference, or where a figure may be 0.
     pub ratio_ci95: Option<Interval>,
     /// Whether the interval of the difference excludes 0; false without one.
     pub distinguishable: bool,
 }
 
+/// The smallest difference that two cells could have told apart.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SmallestDifference {
+    /// Half the width of the interval of their difference, in the unit of the metric.
+    pub absolute: f64,
+    /// That over the figure of the cell set against; none unless it is positive.
+    pub relative: Option<f64>,
+}
+
 /// Compares one figure of two cells; none unless both have it.
 pub fn compare(of: &Cell, against: &Cell, metric: Metric) -> Option<Comparison> {
-    let of = of.replicates(metric)?;
-    let against = against.replicates(metric)?;
-    let difference_ci95 = difference_interval(of, against);
-    let ratio = (of.estimate() > 0.0 && against.estimate() > 0.0)
-        .then(|| of.estimate() / against.estimate())
-        .filter(|ratio| ratio.is_finite());
+    let (one, other) = (of.value(metric)?, against.value(metric)?);
+    let pair = Pair::of(of, against, metric);
+    let difference_ci95 = pair.as_ref().and_then(Pair::difference);
+    let ratio = (one > 0.0 && other > 0.0).then(|| one / other).filter(|ratio| ratio.is_finite());
     Some(Comparison {
-        difference: of.estimate() - against.estimate(),
+        difference: one - other,
         difference_ci95,
         ratio,
-        ratio_ci95: ratio_interval(of, against),
+        ratio_ci95: ratio.and_then(|_| pair.as_ref()?.ln()?.difference()?.exp()),
         distinguishable: difference_ci95.is_some_and(|interval| !interval.contains(0.0)),
     })
 }
 
-fn difference_interval(of: &Replicates, against: &Replicates) -> Option<Interval> {
-    if let Some(difference) = of.paired_difference(against) {
-        return difference.interval();
-    }
-    let spread = Spread::of_independent(of.spread()?, against.spread()?);
-    Interval::around(of.estimate() - against.estimate(), spread)
+/// The noise floor of a pair of cells; none where [`compare`] has no interval.
+///
+/// A true difference as large as this is found every second time (power 50 %): the interval of an estimate that is
+/// right on average then excludes 0 in half of all runs. To be found four times in five, it has to be 1.3 to 1.4 times
+/// as large from 5 blocks on. Best asked of a pair that is known not to differ, measured twice in one run (A/A).
+pub fn smallest_difference(of: &Cell, against: &Cell, metric: Metric) -> Option<SmallestDifference> {
+    let absolute = Pair::of(of, against, metric)?.difference()?.half_width();
+    let base = against.value(metric).filter(|base| *base > 0.0);
+    Some(SmallestDifference { absolute, relative: base.map(|base| absolute / base) })
 }
 
-fn ratio_interval(of: &Replicates, against: &Replicates) -> Option<Interval> {
-    difference_interval(&of.ln()?, &against.ln()?)?.exp()
+/// Two figures with their limits.
+struct Pair {
+    estimates: [f64; 2],
+    limits: [Interval; 2],
+    correlation: f64,
+}
+
+impl Pair {
+    fn of(of: &Cell, against: &Cell, metric: Metric) -> Option<Self> {
+        let (one, other) = (of.figure(metric)?, against.figure(metric)?);
+        let correlation = correlation(one.deviations(), other.deviations());
+        let t = match correlation {
+            Some(_) => one.student_t()?,
+            None => student_t_975(welch([standard_error(one, of)?, standard_error(other, against)?])?)?,
+        };
+        let limits = [one.limits(of.blocks(), t).ok()?, other.limits(against.blocks(), t).ok()?];
+        Some(Self {
+            estimates: [one.estimate(), other.estimate()],
+            limits,
+            correlation: correlation.unwrap_or_default(),
+        })
+    }
+
+    fn ln(&self) -> Option<Self> {
+        let [one, other] = self.limits;
+        let estimates = self.estimates.map(f64::ln);
+        Some(Self { estimates, limits: [one.ln()?, other.ln()?], correlation: self.correlation })
+    }
+
+    fn difference(&self) -> Option<Interval> {
+        let ([one, other], [of_one, of_other]) = (self.estimates, self.limits);
+        let reach = |near: f64, far: f64| {
+            let square = near * near - 2.0 * self.correlation * near * far + far * far;
+            square.max(0.0).sqrt()
+        };
+        let difference = one - other;
+        let low = difference - reach(one - of_one.low, of_other.high - other);
+        let high = difference + reach(of_one.high - one, other - of_other.low);
+        Interval::finite(low, high)
+    }
+}
+
+/// How the blocks of two figures move together; none unless the same blocks, two or more, have a say in both.
+fn correlation(one: &[Option<f64>], other: &[Option<f64>]) -> Option<f64> {
+    let same = one.len() == other.len() && one.iter().zip(other).all(|(one, other)| one.is_some() == other.is_some());
+    if !same || one.iter().flatten().count() < 2 {
+        return None;
+    }
+    let product = |one: &[Option<f64>], other: &[Option<f64>]| -> f64 {
+        one.iter().flatten().zip(other.iter().flatten()).map(|(one, other)| one * other).sum()
+    };
+    let scale = (product(one, one) * product(other, other)).sqrt();
+    // Blocks that agree move with nothing.
+    Some(if scale > 0.0 { (product(one, other) / scale).clamp(-1.0, 1.0) } else { 0.0 })
+}
+
+/// What limits at one standard error would be away, and the degrees of freedom that it is known with.
+struct StandardError {
+    square: f64,
+    degrees_of_freedom: f64,
+}
+
+fn standard_error(figure: &Figure, cell: &Cell) -> Option<StandardError> {
+    let t = figure.student_t()?;
+    let half_width = figure.limits(cell.blocks(), t).ok()?.half_width();
+    Some(StandardError { square: (half_width / t).powi(2), degrees_of_freedom: figure.degrees_of_freedom()? })
+}
+
+/// Degrees of freedom of the difference of two independent estimates.
+fn welch([one, other]: [StandardError; 2]) -> Option<f64> {
+    let sum = one.square + other.square;
+    // Of two variances of 0, any share will do: the interval has no width.
+    let share = if sum > 0.0 { one.square / sum } else { 0.5 };
+    let inverse = share.powi(2) / one.degrees_of_freedom + (1.0 - share).powi(2) / other.degrees_of_freedom;
+    Some(inverse.recip()).filter(|it| it.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Textbook example of Welch's degrees of freedom: (s²/n) of 4 and 1 with 9 and 4 of them.
+    #[test]
+    fn degrees_of_freedom_add_up_after_welch() {
+        let one = StandardError { square: 4.0, degrees_of_freedom: 9.0 };
+        let other = StandardError { square: 1.0, degrees_of_freedom: 4.0 };
+        let found = welch([one, other]).unwrap_or(f64::NAN);
+        assert!((found - 25.0 / (16.0 / 9.0 + 1.0 / 4.0)).abs() < 1e-12, "{found}");
+    }
 }

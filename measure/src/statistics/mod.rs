@@ -8,9 +8,23 @@
 //! - [`BlockSamples`]: what one block delivered.
 //! - [`Cell`]: all blocks of a cell, and what was computed from them.
 //! - [`Summary`]: the figures over the pooled samples.
-//! - [`Interval`]: a 95 % confidence interval for a [`Metric`] of a cell, see [`jackknife`].
+//! - [`Interval`]: a 95 % confidence interval for a [`Metric`] of a cell, see [`jackknife`] and [`percentile`].
+//! - [`Precision`]: how narrow an interval is wanted.
 //! - [`Comparison`]: difference and ratio of a [`Metric`] between two cells, see [`comparison`].
 //! - [`quantile`]: percentiles of the exact samples, as numpy takes them.
+//!
+//! # How often intervals hold
+//!
+//! Simulated with truth known (`cargo run --release -p rpycbench-measure --example coverage`); 4,000 cells scatter by
+//! 0.3 % around a share of 95 %. Samples are log-normal with deviation σ, AR(1) follows its predecessor with correlation ρ
+//! (σ = 0.3), and starts that differ shift the logarithm of all samples of a block by a normal of a sixth, a third or all
+//! of σ = 0.3; the truth is then that of all blocks there could be. Where starts differ as much as samples do, most cells
+//! have no interval of the tail, and the few whose starts look alike by chance are the ones that miss: of all cells, with
+//! or without an interval, no more than 9 in 100 have one that misses.
+//!
+#![doc = include_str!("coverage.md")]
+//!
+//! # Example
 //!
 //! Durations are integer nanoseconds. Percentiles are those of the pooled samples: an average of the
 //! percentiles of blocks is not a percentile of anything.
@@ -33,11 +47,20 @@
 
 mod cell;
 pub mod comparison;
+mod figure;
+mod interval;
 pub mod jackknife;
+mod metric;
+pub mod percentile;
+mod precision;
 pub mod quantile;
 mod summary;
 
-pub use cell::{BlockSamples, Cell, Metric};
-pub use comparison::{Comparison, compare};
-pub use jackknife::Interval;
+pub use cell::{BlockSamples, Cell};
+pub use comparison::{Comparison, SmallestDifference, compare, smallest_difference};
+pub use interval::Interval;
+pub(crate) use interval::NORMAL_975;
+pub use metric::Metric;
+pub use percentile::NoInterval;
+pub use precision::{Precision, PrecisionError, Shortfall};
 pub use summary::Summary;

@@ -19,7 +19,20 @@ pub fn linear(sorted: &[i64], q: f64) -> Option<f64> {
 ///
 /// Takes O(k · log n · 64) steps for k parts of n samples, and no memory.
 pub fn pooled(parts: &[&[i64]], q: f64) -> Option<f64> {
-    let at = Position::of(parts.iter().map(|part| part.len()).sum(), q)?;
+    pooled_at(parts, Position::of(count(parts), q)?)
+}
+
+/// What lies at a place among everything in `parts` together, counted from 0: between two samples, that share of the way
+/// from one to the other. None outside of the samples.
+pub(super) fn pooled_between(parts: &[&[i64]], place: f64) -> Option<f64> {
+    let last = count(parts).checked_sub(1)?;
+    if !(0.0..=last as f64).contains(&place) {
+        return None;
+    }
+    pooled_at(parts, Position::at(last, place))
+}
+
+fn pooled_at(parts: &[&[i64]], at: Position) -> Option<f64> {
     let low = order_statistic(parts, at.lower)?;
     let high = if rank_after(parts, low) > at.upper { low } else { next_above(parts, low)? };
     Some(lerp(low, high, at.weight))
@@ -39,13 +52,16 @@ impl Position {
             return None;
         }
         let last = count.checked_sub(1)?;
-        let virtual_index = last as f64 * q;
+        Some(Self::at(last, last as f64 * q))
+    }
+
+    fn at(last: usize, virtual_index: f64) -> Self {
         let lower = virtual_index.floor();
-        Some(Self {
+        Self {
             lower: (lower as usize).min(last),
             upper: (lower as usize).saturating_add(1).min(last),
             weight: virtual_index - lower,
-        })
+        }
     }
 }
 
@@ -69,6 +85,10 @@ fn order_statistic(parts: &[&[i64]], rank: usize) -> Option<i64> {
         }
     }
     Some(low)
+}
+
+fn count(parts: &[&[i64]]) -> usize {
+    parts.iter().map(|part| part.len()).sum()
 }
 
 /// How many samples do not exceed `value`.

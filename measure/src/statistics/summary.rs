@@ -5,13 +5,16 @@ use super::quantile;
 
 /// The figures of a cell over the samples of all its blocks, as if they were one list.
 ///
-/// Latency figures are in nanoseconds and cover successful samples only; all are none without one.
+/// Latency figures are in nanoseconds and cover successful samples only, those of a warm-up left out; all are none
+/// without one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Summary {
     /// Attempts, successful or not.
     pub count: u64,
     /// Attempts that failed.
     pub failed: u64,
+    /// Attempts that succeeded and are in no figure of durations, as their block was still warming up.
+    pub warmup_cut: u64,
     /// Share of attempts that succeeded, 0..=1; none without an attempt.
     pub success_rate: Option<f64>,
     /// Sum over blocks of last end minus first start.
@@ -47,7 +50,8 @@ impl Summary {
         Self {
             count: totals.count(),
             failed: totals.failed,
-            success_rate: (totals.count() > 0).then(|| totals.ok as f64 / totals.count() as f64),
+            warmup_cut: totals.cut,
+            success_rate: (totals.count() > 0).then(|| totals.ok() as f64 / totals.count() as f64),
             duration_s: totals.duration_s(),
             throughput_per_s: totals.throughput_per_s(),
             mean: totals.mean(),
@@ -66,7 +70,10 @@ impl Summary {
 /// What adds up exactly over blocks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Totals {
-    pub(super) ok: u64,
+    /// Succeeded, and in the figures.
+    pub(super) kept: u64,
+    /// Succeeded while the block was warming up.
+    pub(super) cut: u64,
     pub(super) failed: u64,
     pub(super) sum_ns: i128,
     pub(super) span_ns: i128,
@@ -74,7 +81,11 @@ pub(super) struct Totals {
 
 impl Totals {
     pub(super) fn count(&self) -> u64 {
-        self.ok + self.failed
+        self.ok() + self.failed
+    }
+
+    fn ok(&self) -> u64 {
+        self.kept + self.cut
     }
 
     fn duration_s(&self) -> f64 {
@@ -87,16 +98,17 @@ impl Totals {
 
     /// Whole part and remainder apart: the mean of equal values is that value, however many there are.
     pub(super) fn mean(&self) -> Option<f64> {
-        let ok = i128::from(self.ok);
-        let whole = self.sum_ns.checked_div_euclid(ok)?;
-        Some(whole as f64 + self.sum_ns.rem_euclid(ok) as f64 / ok as f64)
+        let kept = i128::from(self.kept);
+        let whole = self.sum_ns.checked_div_euclid(kept)?;
+        Some(whole as f64 + self.sum_ns.rem_euclid(kept) as f64 / kept as f64)
     }
 }
 
 impl std::iter::Sum for Totals {
     fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
         parts.fold(Self::default(), |sum, part| Self {
-            ok: sum.ok + part.ok,
+            kept: sum.kept + part.kept,
+            cut: sum.cut + part.cut,
             failed: sum.failed + part.failed,
             sum_ns: sum.sum_ns + part.sum_ns,
             span_ns: sum.span_ns + part.span_ns,
@@ -109,18 +121,18 @@ impl std::iter::Sum for Totals {
 /// Statistician 37(3), 1983). So it does not depend on how the samples are split. The sum of squares
 /// saturates at 2¹²⁸, beyond anything a duration in nanoseconds reaches.
 fn stddev(parts: &[&[i64]], totals: &Totals) -> Option<f64> {
-    let ok = i128::from(totals.ok);
-    if ok < 2 {
+    let kept = i128::from(totals.kept);
+    if kept < 2 {
         return None;
     }
-    let centre = totals.sum_ns.div_euclid(ok) as i64;
+    let centre = totals.sum_ns.div_euclid(kept) as i64;
     let squares = parts
         .iter()
         .flat_map(|part| part.iter())
         .map(|sample| u128::from(sample.abs_diff(centre)).pow(2))
         .fold(0_u128, u128::saturating_add);
-    let remainder = totals.sum_ns.rem_euclid(ok) as f64;
-    let correction = remainder * (remainder / ok as f64);
-    let variance = (squares as f64 - correction) / (ok - 1) as f64;
+    let remainder = totals.sum_ns.rem_euclid(kept) as f64;
+    let correction = remainder * (remainder / kept as f64);
+    let variance = (squares as f64 - correction) / (kept - 1) as f64;
     Some(variance.max(0.0).sqrt())
 }

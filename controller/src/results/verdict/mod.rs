@@ -1,5 +1,8 @@
 //! Whether the figures of a cell can be believed, and if not, why.
 
+mod samples;
+
+use rpycbench_measure::course::Course;
 use rpycbench_measure::statistics::Cell;
 
 use super::schema::CellResult;
@@ -21,9 +24,11 @@ pub(super) struct Evidence<'a> {
     pub(super) unreadable: &'a [(u32, String)],
     pub(super) result: &'a CellResult,
     pub(super) cell: &'a Cell,
+    /// What the samples of each block tell in the order of their starts; none of a block without any.
+    pub(super) courses: &'a [Option<Course>],
 }
 
-/// The verdict and a sentence for each reason.
+/// The verdict, and a sentence for each reason and each cut.
 pub(super) fn of(evidence: &Evidence<'_>) -> (&'static str, Vec<String>) {
     let mut reasons = invalidating(evidence);
     let invalid = !reasons.is_empty();
@@ -33,6 +38,8 @@ pub(super) fn of(evidence: &Evidence<'_>) -> (&'static str, Vec<String>) {
         (false, false) => "inconclusive",
         (false, true) => "valid",
     };
+    // What was cut is told, and condemns nothing: the figures are those of the steady part.
+    reasons.extend(samples::cuts(evidence.courses));
     (verdict, reasons)
 }
 
@@ -86,5 +93,6 @@ fn doubts(evidence: &Evidence<'_>) -> Vec<String> {
             median / 1e6
         ));
     }
+    reasons.extend(samples::doubts(evidence.cell, evidence.courses));
     reasons
 }

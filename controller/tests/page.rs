@@ -187,6 +187,29 @@ fn every_figure_that_a_chart_says_is_that_of_the_results() {
     assert_eq!(compared, 18 * 4);
 }
 
+#[test]
+fn a_warm_up_that_was_cut_is_in_the_time_line_shaded_and_in_no_distribution() {
+    let Some(mut browser) = Browser::start() else { return };
+    let folder = TempDir::new().unwrap();
+    let mut manifest = run_folder::manifest(5);
+    manifest.cells.iter_mut().for_each(|cell| cell.expected = 1_000);
+    write(folder.path(), &mut manifest, |cell| {
+        let slow = |call: usize| if cell.block == 2 && call < 120 { 5 } else { 1 };
+        let scatter = |call: usize| (call * 7_919 % 1_009) as i64;
+        Some(run_folder::samples(
+            &(0..1_000).map(|call| slow(call) * (100_000 + 10 * scatter(call))).collect::<Vec<_>>(),
+        ))
+    });
+    let cut = results::compute(folder.path()).unwrap().cells[0].warmup_cut;
+    assert!(cut > 100, "{cut}");
+    is_sound(&mut browser, &page_of(folder.path()));
+    browser.value("window.line = JSON.parse(document.getElementById('data').textContent).distributions[0].lines[0]");
+    assert_eq!(browser.value("line.count"), json!(5_000 - cut));
+    assert!(browser.value("line.max").as_i64().unwrap() < 500_000, "the slow samples are in the distribution");
+    assert!(browser.value("Math.max(...line.blocks[1].max)").as_i64().unwrap() >= 500_000, "and not in the time line");
+    assert_eq!(browser.value("document.querySelectorAll('#time .shaded').length"), json!(1));
+}
+
 /// What the cells of a page's tables say, and the parts of those that say several things.
 fn table_cells(page: &str) -> BTreeSet<String> {
     let cells = page.split("<td").chain(page.split("<th"));

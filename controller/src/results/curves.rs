@@ -2,14 +2,15 @@
 //! of each block.
 //!
 //! Of bounded size whatever the number of samples, and every sample counts: a quantile is one of the exact samples of all blocks
-//! (type 7, as in `results.json`), the shortest and the longest are always there, and a slice of time has the longest call that
-//! began in it. Figures are rounded to whole nanoseconds; nothing is computed from them.
+//! (type 7, and without warm-ups that were cut, as in `results.json`), the shortest and the longest of these are always there, and a
+//! slice of time has the longest call that began in it, also during a warm-up. Figures are rounded to whole nanoseconds; nothing is computed from them.
 
 use std::path::Path;
 
 use rpycbench_measure::statistics::quantile;
 use serde::Serialize;
 
+use super::block::Block;
 use super::compute::{Place, places};
 use super::parallel::in_parallel;
 use crate::store::manifest::{CellRecord, Manifest};
@@ -48,7 +49,7 @@ pub struct CellCurves {
     pub server: String,
     /// The workload's name.
     pub workload: String,
-    /// Samples that did not fail.
+    /// Samples that did not fail and were not cut as warm-up.
     pub count: u64,
     /// Their durations at the quantiles that this many support: those with one sample or more at or beyond them. ns.
     pub durations: Vec<i64>,
@@ -65,6 +66,8 @@ pub struct BlockCurve {
     pub block: u32,
     /// Width of a slice, ns; the first begins with the block's first call.
     pub slice_ns: i64,
+    /// How long after the first call the samples begin that are in the figures of durations; 0 where no warm-up was cut.
+    pub steady_after_ns: i64,
     /// Calls that began in each slice and did not fail.
     pub count: Vec<u64>,
     /// Calls that failed.
@@ -124,10 +127,12 @@ impl<'a> Distribution<'a> {
         let mut cell = Self { place, durations: Vec::new(), blocks: Vec::new() };
         for record in records {
             let Ok(columns) = samples::read(&run_folder.join(&record.samples)) else { continue };
-            cell.blocks.extend(block_curve(record.block, &columns, slices));
-            let mut durations: Vec<i64> = calls(&columns).filter_map(|call| call.duration).collect();
-            durations.sort_unstable();
-            cell.durations.push(durations);
+            let block = Block::of(&columns);
+            cell.blocks.extend(block_curve(record.block, &columns, slices).map(|curve| BlockCurve {
+                steady_after_ns: after_first(&columns, block.samples.warmup_cut(), block.steady_from_ns),
+                ..curve
+            }));
+            cell.durations.push(block.samples.durations_ns().to_vec());
         }
         cell
     }
@@ -161,6 +166,12 @@ struct Call {
 fn calls(columns: &BlockColumns) -> impl Iterator<Item = Call> {
     let times = columns.start_ns.iter().zip(&columns.end_ns).zip(&columns.ok);
     times.map(|((start, end), ok)| Call { start: *start, duration: ok.then(|| end.saturating_sub(*start)) })
+}
+
+/// From the block's first call to the first sample that is in the figures.
+fn after_first(columns: &BlockColumns, cut: u64, steady_from_ns: i64) -> i64 {
+    let first = columns.start_ns.iter().min().filter(|_| cut > 0);
+    first.map_or(0, |first| steady_from_ns.saturating_sub(*first))
 }
 
 /// None of a block without calls.

@@ -131,10 +131,11 @@ function timeDomain(distribution) {
 function course(figure, distribution, line, domain) {
   const spans = line.blocks.map((block) => block.slice_ns * block.count.length);
   const gap = spans.reduce((sum, ns) => sum + ns, 0) * GAP;
-  const [points, places, rules, ticks, failures] = [{ p50: [], p99: [], max: [] }, new Map(), [], [], []];
+  const [points, places, rules, ticks, failures, shaded] = [{ p50: [], p99: [], max: [] }, new Map(), [], [], [], []];
   let start = 0;
   line.blocks.forEach((block, number) => {
     if (number > 0) rules.push(start - gap / 2);
+    if (block.steady_after_ns > 0) shaded.push([start, start + block.steady_after_ns]);
     ticks.push([start + spans[number] / 2, `${block.block}`]);
     block.count.forEach((_, slice) => {
       const x = start + (slice + 0.5) * block.slice_ns;
@@ -159,6 +160,7 @@ function course(figure, distribution, line, domain) {
     ],
     rules,
     failures,
+    shaded,
     x: {
       title: "Blocks, one after the other",
       domain: [-gap / 2, Math.max(start - gap / 2, 1)],

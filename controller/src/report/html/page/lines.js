@@ -9,7 +9,7 @@ const DIGIT = 7.2;
  * of what is shown unless it is given, `log`, and whether a reader has the `choice`; `lines`: name, classes, points as [x, y] or
  * null, and perhaps `faint`: the number of the first point that there is little to go by, `dots` on its points, `end`: one on its
  * last, `unjoined`: no line between them, `whiskers` as [x, low, high], `shift` in pixels; `rules`: where something begins;
- * `failures` as [x, count]; `between`: whether a reading may be between two points.
+ * `failures` as [x, count]; `shaded`: from where to where is in no figure; `between`: whether a reading may be between two points.
  */
 class LineChart extends Chart {
   constructor(figure, spec) {
@@ -51,6 +51,9 @@ class LineChart extends Chart {
     const [x, y, wide, high] = [area.left, area.top - 6, area.right - area.left + 4, area.bottom - area.top + 7];
     const inside = shape("svg", { x, y, width: wide, height: high, viewBox: [x, y, wide, high].join(" "), class: "inside" });
     this.picture.append(inside);
+    for (const [from, to] of spec.shaded ?? []) {
+      inside.append(shape("rect", { x: this.x(from), width: this.x(to) - this.x(from), y: area.top, height: area.bottom - area.top, class: "shaded" }));
+    }
     for (const line of this.shown()) inside.append(this.line(line));
     for (const [at] of spec.failures ?? []) {
       inside.append(shape("path", { d: `M${this.x(at) - 3.5},${area.top - 3.5}l7,7m0,-7l-7,7`, class: "failure" }));

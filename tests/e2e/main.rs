@@ -19,6 +19,7 @@ mod edited;
 mod enrol;
 mod lan_itself;
 mod limits;
+mod live;
 mod not_ready;
 mod package;
 mod ports;

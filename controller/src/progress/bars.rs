@@ -1,7 +1,7 @@
 //! Bars on a terminal: one for the whole run, one for each thing that is going on in it.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
@@ -12,13 +12,20 @@ use crate::plain::plain;
 /// Often enough to see that it is alive.
 const TICK: Duration = Duration::from_millis(500);
 
+/// More than any run takes.
+const LONGEST_S: f64 = 1e7;
+
 /// Draws bars.
 #[derive(Default)]
 pub(crate) struct Bars {
     all: MultiProgress,
     run: Option<ProgressBar>,
+    /// When the run is expected to end.
+    ends: Option<Instant>,
     /// By host while environments are made, then by cell.
     now: HashMap<String, ProgressBar>,
+    /// When the first samples of a cell were told of, and how many they were.
+    driven: HashMap<String, (Instant, u64)>,
 }
 
 impl Bars {
@@ -31,21 +38,27 @@ impl Bars {
                 bar.set_message(plain(&format!("{host}: {what}")));
             }
             RunEvent::CellStarted { cell, of, expected_s, left_s, .. } => {
-                self.run_bar(*of as u64).set_message(format!("about {} left", span(*left_s)));
+                self.ends = Some(Instant::now() + Duration::from_secs_f64(left_s.clamp(0.0, LONGEST_S)));
+                self.run_bar(*of as u64);
+                self.say_what_is_left();
                 let bar = self.now(cell, "  {wide_msg}", 0);
                 bar.set_message(format!("{cell}: starting, expected {}", span(*expected_s)));
             }
             RunEvent::CellProgress { cell, phase, done, total, failed, p50_ns, p99_ns, elapsed_s } => {
-                let bar = self.now(cell, "  {bar:24} {pos}/{len} {wide_msg}", *total);
-                bar.set_position(*done);
+                self.now(cell, "  {bar:24} {pos}/{len} {wide_msg}", *total).set_position(*done);
                 let failed = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
                 let (p50, p99) = (latency(*p50_ns), latency(*p99_ns));
-                bar.set_message(format!("{cell}: {phase} {}, p50 {p50}, p99 {p99}{failed}", span(*elapsed_s)));
+                let message = format!("p50 {p50}, p99 {p99}{failed}");
+                let rate = self.rate(cell, *done);
+                let bar = self.now(cell, "  {bar:24} {pos}/{len} {wide_msg}", *total);
+                bar.set_message(format!("{cell}: {phase} {}, {rate}{message}", span(*elapsed_s)));
+                self.say_what_is_left();
             }
             RunEvent::Prepared { host: over, .. } | RunEvent::CellFinished { cell: over, .. } => {
                 if let Some(bar) = self.now.remove(over) {
                     bar.finish_and_clear();
                 }
+                self.driven.remove(over);
                 if let (RunEvent::CellFinished { .. }, Some(bar)) = (event, &self.run) {
                     bar.inc(1);
                 }
@@ -53,6 +66,24 @@ impl Bars {
             }
             _ => self.settle(event),
         }
+    }
+
+    /// Samples a second of a cell since its first ones were told of, if any have come since.
+    fn rate(&mut self, cell: &str, done: u64) -> String {
+        let Some(&(since, before)) = self.driven.get(cell) else {
+            if done > 0 {
+                self.driven.insert(cell.to_owned(), (Instant::now(), done));
+            }
+            return String::new();
+        };
+        let (seconds, more) = (since.elapsed().as_secs_f64(), done.saturating_sub(before));
+        if more == 0 || seconds <= 0.0 { String::new() } else { format!("{:.0}/s, ", more as f64 / seconds) }
+    }
+
+    fn say_what_is_left(&self) {
+        let (Some(bar), Some(ends)) = (&self.run, self.ends) else { return };
+        let left = ends.saturating_duration_since(Instant::now());
+        bar.set_message(format!("about {} left", span(left.as_secs_f64())));
     }
 
     /// An event that leaves a line behind.

@@ -1,6 +1,7 @@
 //! How well an agent's clock is known, where the truth is: hosts of one machine, whose clocks are the same.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::thread::park_timeout;
 use std::time::{Duration, Instant};
@@ -15,6 +16,8 @@ use rpycbench_tests::{Outcome, Sandbox};
 use crate::Figure;
 
 const READINGS: usize = 100_000;
+/// What `agents clock` keeps, in the sandbox.
+const PROBES: &str = "probes.parquet";
 /// Of every packet.
 const DELAY: Duration = Duration::from_micros(100);
 /// Longer one way than the other.
@@ -68,7 +71,8 @@ pub(crate) fn measure() -> Vec<Figure> {
         bound("… all CPUs busy", &busy_plain),
         estimate("estimate, kernel stamps, idle: bound p99, error p50 / p99", &idle),
         estimate("… all CPUs busy", &busy_plain),
-        by_user(&user),
+        by_user("the programs' stamps alone, idle: bound p99, error p99", &user),
+        by_user("over TCP, idle: bound p99, error p99", &over_tcp()),
         chrony,
     ];
     figures.extend(switched());
@@ -78,7 +82,7 @@ pub(crate) fn measure() -> Vec<Figure> {
 
 /// Readings of hurin's clock over five seconds.
 fn asked(hosts: &ManyHosts, ahead_ns: i64, how: &[&str]) -> Coverage {
-    let path = hosts.sandbox.path().join("probes.parquet");
+    let path = hosts.sandbox.path().join(PROBES);
     let mut command = hosts.controller(&["agents", "clock", "hurin", "--json", "--probes"]);
     let outcome: Outcome = command.arg(&path).args(how).output().expect("it starts").into();
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
@@ -121,11 +125,11 @@ fn estimate(what: &'static str, coverage: &Coverage) -> Figure {
     }
 }
 
-fn by_user(coverage: &Coverage) -> Figure {
+fn by_user(what: &'static str, coverage: &Coverage) -> Figure {
     let [bound, error] = [&coverage.bounds, &coverage.hull_errors].map(|values| quantile_us(values, 0.99));
     let result = if bound <= 30.0 && error <= 10.0 { "within" } else { "NOT within" };
     Figure {
-        what: "the programs' stamps alone, idle: bound p99, error p99",
+        what,
         ours: format!("{bound:.1} µs, {error:.2} µs"),
         peer: format!("{} of {} readings outside", coverage.outside, coverage.converted),
         result: result.to_owned(),
@@ -133,37 +137,44 @@ fn by_user(coverage: &Coverage) -> Figure {
     }
 }
 
-/// What the stream alone can tell, and a way that takes longer in one direction.
+/// What is told where no datagram is answered: somebody else has the port.
+fn over_tcp() -> Coverage {
+    let lan = Lan::veth(&[CONTROLLER, "hurin"]).expect("another one was made before");
+    let bind = format!(
+        "import socket, sys\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\ns.bind(('{}', 7443))\nprint(flush=True)\nsys.stdin.read()",
+        lan.address("hurin")
+    );
+    let mut other = lan.command("hurin", "python3");
+    let mut other = other.args(["-c", &bind]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut said = String::new();
+    BufReader::new(other.stdout.as_mut().expect("a pipe")).read_line(&mut said).expect("it has the port");
+    let _other = Running(other);
+    let hosts = ManyHosts::on(lan, Sandbox::new(), &["hurin"], &[]);
+    let coverage = asked(&hosts, 0, &[]);
+    let rows = probes::read(&hosts.sandbox.path().join(PROBES)).expect("probes");
+    assert!(rows.iter().all(|row| row.transport == "tcp"), "a datagram was answered");
+    coverage
+}
+
+/// A way that takes longer in one direction.
 fn switched() -> Vec<Figure> {
     let hosts = match ManyHosts::start(Sandbox::new(), &["hurin"]) {
         Ok(hosts) => hosts,
-        Err(why) => return vec![Figure::missing("clocks over the agents' stream", &why.to_string())],
+        Err(why) => return vec![Figure::missing("clocks over an uneven way", &why.to_string())],
     };
     // Both ways a packet waits for a thread of the switch, which is the same on either.
     hosts.lan.both_ways(CONTROLLER, "hurin").delay(DELAY);
     let even = asked(&hosts, 0, &[]);
     hosts.lan.link(CONTROLLER, "hurin").delay(DELAY + ASYMMETRY);
     let uneven = asked(&hosts, 0, &[]);
-    hosts.lan.both_ways(CONTROLLER, "hurin").perfect().no_datagrams();
-    let stream = asked(&hosts, 0, &[]);
-    let [p99, error] = [&stream.bounds, &stream.hull_errors].map(|values| quantile_us(values, 0.99));
     let off = |coverage: &Coverage| quantile_us(&coverage.hull_errors, 0.5);
-    vec![
-        Figure {
-            what: "over the agents' stream, no datagram passes: bound p99, error p99",
-            ours: format!("{p99:.1} µs, {error:.1} µs"),
-            peer: format!("{} of {} readings outside", stream.outside, stream.converted),
-            result: "through a switch in user space".to_owned(),
-            goal: "-",
-        },
-        Figure {
-            what: "20 µs longer one way: the estimate is off by",
-            ours: format!("{:.1} µs", off(&uneven)),
-            peer: format!("{:.1} µs without", off(&even)),
-            result: format!("{} of {} readings outside their bound", uneven.outside, uneven.converted),
-            goal: "about 10 µs, 0",
-        },
-    ]
+    vec![Figure {
+        what: "20 µs longer one way: the estimate is off by",
+        ours: format!("{:.1} µs", off(&uneven)),
+        peer: format!("{:.1} µs without", off(&even)),
+        result: format!("{} of {} readings outside their bound", uneven.outside, uneven.converted),
+        goal: "about 10 µs, 0",
+    }]
 }
 
 /// What ten pairs of questions a second cost an agent.

@@ -30,6 +30,10 @@ impl Bars {
                 bar.set_position(u64::from(*done));
                 bar.set_message(plain(&format!("{host}: {what}")));
             }
+            RunEvent::BlockAdded { of, .. } => {
+                self.run_bar(*of as u64).set_length(*of as u64);
+                self.settle(event);
+            }
             RunEvent::CellStarted { cell, of, expected_s, left_s, .. } => {
                 self.run_bar(*of as u64).set_message(format!("about {} left", span(*left_s)));
                 let bar = self.now(cell, "  {wide_msg}", 0);

@@ -94,7 +94,7 @@ fn servers_stamp_where_a_plan_says_so() {
 
 /// localhost.toml with more lines in its study.
 fn with(lines: &str) -> Result<Plan, PlanError> {
-    let text = std::fs::read_to_string(plans().join("localhost.toml")).expect("a plan");
+    let text = std::fs::read_to_string(plans().join("localhost.toml")).unwrap_or_else(|error| panic!("{error}"));
     Plan::parse(Path::new("plan.toml"), &text.replacen("[study]\n", &format!("[study]\n{lines}\n"), 1))
 }
 

@@ -10,8 +10,8 @@ use super::parallel::in_parallel;
 use crate::store::manifest::Manifest;
 use crate::store::samples;
 
-/// The cells that more blocks may make more precise, as `topology/server/workload`, from the samples on this disk. One that has never
-/// delivered a sample is not waited for.
+/// The cells that more blocks may make more precise, as `topology/server/workload`, from the samples on this disk. One of which no
+/// sample has ever succeeded is not waited for.
 pub(crate) fn imprecise(run_folder: &Path, manifest: &Manifest, wanted: Precision) -> Vec<String> {
     let mut names = Vec::new();
     // One workload at a time, as for the results: its samples are in memory.
@@ -32,5 +32,5 @@ fn falls_short(run_folder: &Path, manifest: &Manifest, place: Place<'_>, wanted:
         Some(Block::of(&columns).samples)
     });
     let blocks: Vec<_> = blocks.collect();
-    !blocks.is_empty() && !wanted.is_met(&Cell::new(blocks))
+    blocks.iter().any(|block| !block.durations_ns().is_empty()) && !wanted.is_met(&Cell::new(blocks))
 }

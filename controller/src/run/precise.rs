@@ -22,6 +22,10 @@ impl Run<'_> {
     pub(super) async fn add_block(&mut self, waiting: &mut VecDeque<Numbered>) -> bool {
         let next = self.settings.spare.first().copied().zip(self.settings.plan.until);
         let Some((next, Until { precision, .. })) = next else { return false };
+        // What is missing now more blocks would miss too.
+        if !self.lost.is_empty() {
+            return false;
+        }
         let (folder, manifest) = (self.folder.path().to_owned(), self.manifest.clone());
         let looking = tokio::task::spawn_blocking(move || results::imprecise(&folder, &manifest, precision));
         // It is not cancelled and does not panic.

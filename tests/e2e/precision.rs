@@ -9,7 +9,7 @@ use rpycbench_tests::sandbox::plan;
 use serde_json::{Value, json};
 
 const SHORT: &str = "[[workloads]]\nname = \"short\"\nkind = \"closed\"\nrequests = 20\n";
-const MEDIUM: &str = "[[workloads]]\nname = \"medium\"\nkind = \"closed\"\nrequests = 400\n";
+const MEDIUM: &str = "[[workloads]]\nname = \"medium\"\nkind = \"closed\"\nrequests = 200\n";
 const LONG: &str = "[[workloads]]\nname = \"long\"\nkind = \"closed\"\nrequests = 3000\n";
 /// Of two servers, two blocks and never more than four.
 const SERVERS: &[&str] = &["rpyc-threaded", "flask-threaded"];
@@ -52,6 +52,7 @@ fn blocks_are_added_until_there_are_as_many_as_may_be_and_every_event_says_how_m
     let expected = [[1, 4], [2, 4], [3, 4], [4, 4], [5, 6], [6, 6], [7, 8], [8, 8]];
     assert_eq!(json!(finished), json!(expected));
     assert_is_whole(&sandbox);
+    assert_eq!(sandbox.json("run.json")["precision"]["begun"], 4);
     for cell in sandbox.json("results.json")["cells"].as_array().expect("cells") {
         assert_eq!((&cell["blocks"], &cell["verdict"]), (&json!(4), &json!("inconclusive")), "{cell}");
         let reason = "p99 has no interval after 4 blocks, as too few samples are beyond it; ± 5 % was asked for.";
@@ -65,12 +66,16 @@ fn blocks_are_added_until_there_are_as_many_as_may_be_and_every_event_says_how_m
 #[test]
 fn a_run_whose_cells_are_precise_has_the_blocks_of_its_plan() {
     let sandbox = Sandbox::new();
-    // A median whatever the machine does meanwhile; of two blocks no interval is that narrow, of three it is.
-    let plan = asking("p50 ± 99%", MEDIUM).replacen("blocks = 2\n", "blocks = 3\n", 1);
+    // A median, of so many blocks: whatever else the machine does meanwhile, they do not differ that much.
+    let lines = "blocks = 6\nprecision = \"p50 ± 99%\"\nmax_blocks = 8\n";
+    let plan = plan(&["rpyc-threaded"], MEDIUM).replacen("blocks = 1\n", lines, 1);
     let outcome = sandbox.run(&plan, &[]);
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     assert_eq!(sandbox.json("run.json")["cells"].as_array().map(Vec::len), Some(6), "{outcome:?}");
-    assert_eq!(sandbox.json("run.json")["precision"], json!({ "wanted": "p50 ± 99 %", "blocks": 3, "max_blocks": 4 }));
+    assert_eq!(
+        sandbox.json("run.json")["precision"],
+        json!({ "wanted": "p50 ± 99 %", "blocks": 6, "begun": 6, "max_blocks": 8 })
+    );
 }
 
 #[test]

@@ -270,7 +270,7 @@ fn left(plan: &Plan, cells: Vec<Cell>, unfinished: Option<&Unfinished>) -> (Vec<
         return cells.into_iter().partition(|cell| cell.block <= plan.blocks);
     };
     let left = unfinished.left(plan, cells);
-    let begun = unfinished.blocks_begun().max(plan.blocks);
+    let begun = unfinished.last_added().max(plan.blocks);
     let next = left.iter().all(|cell| cell.block > begun) && unfinished.is_imprecise();
     let next = if next { left.first().map_or(begun, |cell| cell.block) } else { begun };
     left.into_iter().partition(|cell| cell.block <= next)

@@ -6,7 +6,7 @@ use rpycbench_proto::message::{CellId, End, Kept, Part, Stream};
 use rpycbench_proto::{Command, Event};
 
 use super::resume::{name_aside, put_aside};
-use super::{Run, RunError, Settings, record};
+use super::{Run, RunError, record};
 use crate::plan::Cell;
 use crate::progress::RunEvent;
 use crate::store::incoming::{Arrived, Incoming, IncomingError};
@@ -74,7 +74,7 @@ impl Run<'_> {
     fn wanted(&self, stream: &Stream) -> Option<Cell> {
         let plan = &self.settings.plan;
         let named = |&&cell: &&Cell| record::name(&record::cell(plan, cell)) == stream.cell;
-        self.settings.cells.iter().chain(&self.settings.spare).find(named).copied()
+        self.settings.cells.iter().find(named).copied()
     }
 
     /// Whether the cell of a stream is entered here.
@@ -192,10 +192,7 @@ impl Run<'_> {
             }
         }
         if record.status == CellStatus::Complete {
-            let Settings { plan, cells, spare, .. } = &mut self.settings;
-            for cells in [cells, spare] {
-                cells.retain(|&cell| !record::cell(plan, cell).is_another_attempt_of(&record));
-            }
+            self.settings.cells.retain(|&cell| !record::cell(&self.settings.plan, cell).is_another_attempt_of(&record));
             self.manifest.cells.push(record);
         } else {
             self.manifest.attempts.push(record);

@@ -65,6 +65,7 @@ pub(super) fn manifest(settings: &Settings, run_id: &str, now: Timestamp) -> Man
         precision: plan.until.map(|Until { precision, max_blocks }| PrecisionRecord {
             wanted: precision,
             blocks: plan.blocks,
+            begun: plan.blocks,
             max_blocks,
         }),
         reference: plan.beside_published.then(|| "published-study".to_owned()),

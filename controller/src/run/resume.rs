@@ -44,9 +44,9 @@ impl Unfinished {
         cells.into_iter().filter(|cell| !is_here(cell)).collect()
     }
 
-    /// The last block that was begun.
-    pub(crate) fn blocks_begun(&self) -> u32 {
-        self.manifest.cells.iter().chain(&self.manifest.attempts).map(|record| record.block).max().unwrap_or(0)
+    /// The last of the blocks that were added for more precision; 0 where there is none.
+    pub(crate) fn last_added(&self) -> u32 {
+        self.manifest.precision.map_or(0, |asked| asked.begun)
     }
 
     /// Whether the run was asked for more precision than it has.

@@ -22,7 +22,6 @@ impl Run<'_> {
     /// # Errors
     /// When samples or the manifest cannot be written.
     pub(super) async fn measure(&mut self) -> Result<(), RunError> {
-        self.go_on_with_begun_blocks();
         let mut waiting: VecDeque<Numbered> = (1..).zip(self.settings.cells.iter().copied()).collect();
         let mut going = Vec::new();
         let outcome = self.go_on(&mut waiting, &mut going, Instant::now()).await;
@@ -49,7 +48,7 @@ impl Run<'_> {
             if heed == Heed::Drain {
                 self.start_what_may(waiting, going).await?;
             }
-            if going.is_empty() && heed == Heed::Drain && waiting.is_empty() && self.add_block(waiting).await {
+            if going.is_empty() && heed == Heed::Drain && waiting.is_empty() && self.add_block(waiting).await? {
                 continue;
             }
             if going.is_empty() {

@@ -11,7 +11,7 @@ use crate::verdicts::{self, SAMPLES};
 fn cell_of(wanted: &str, samples: usize) -> CellResult {
     let folder = TempDir::new().unwrap();
     let mut manifest = run_folder::manifest(5);
-    manifest.precision = Some(PrecisionRecord { wanted: wanted.parse().unwrap(), blocks: 5, max_blocks: 5 });
+    manifest.precision = Some(PrecisionRecord { wanted: wanted.parse().unwrap(), blocks: 5, begun: 5, max_blocks: 5 });
     manifest.cells.iter_mut().for_each(|cell| cell.expected = samples as u64);
     run_folder::write(folder.path(), &mut manifest, |cell| {
         let faster = 1.0 + 0.01 * f64::from(cell.block);

@@ -12,7 +12,9 @@ pub struct PrecisionRecord {
     pub wanted: Precision,
     /// Blocks that run in any case.
     pub blocks: u32,
-    /// More do not.
+    /// Blocks that were begun.
+    pub begun: u32,
+    /// More do not run.
     pub max_blocks: u32,
 }
 

@@ -273,7 +273,7 @@ fn tables_and_summary_are_there_without_a_script_and_charts_are_said_not_to_be()
     {
         assert!(seen.contains(words), "{words} is missing:\n{seen}");
     }
-    assert_eq!(browser.value("document.querySelectorAll('#cells tbody tr').length"), json!(2 * 18));
+    assert_eq!(browser.value("document.querySelectorAll('#cells tbody tr').length"), json!(3 * 18));
     let empty = "[...document.querySelectorAll('figure.chart, .switch')].filter((it) => it.offsetHeight > 0).length";
     assert_eq!(browser.value(empty), json!(0), "an empty frame says nothing");
 }

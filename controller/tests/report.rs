@@ -2,6 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may unwrap: a panic is how it fails")]
 
+#[path = "report/conditions.rs"]
+mod conditions;
+#[path = "report/noise.rs"]
+mod noise;
+#[path = "report/precision.rs"]
+mod precision;
 #[path = "report/run_folder.rs"]
 mod run_folder;
 #[path = "report/verdicts.rs"]

@@ -13,7 +13,7 @@ use rpycbench_measure::{
     Call, ClientModel, FlaskMode, Placement, RpycMode, Server, ServerKind, Stack, Stamping, Workload,
 };
 use rpycbench_proto::message::{
-    CellName, Consent, Exit, Failure, Kept, Link, Nonce, Open, Part, Pinned, PythonFacts, Stream,
+    CellName, Consent, CpuUse, Exit, Failure, Kept, Link, Nonce, Open, Part, Pinned, PythonFacts, Stream,
 };
 use rpycbench_proto::{Command, Event, pb};
 
@@ -129,9 +129,17 @@ fn stamping() -> impl Strategy<Value = Stamping> {
 }
 
 fn exit() -> impl Strategy<Value = Exit> {
-    any::<(Option<i32>, Option<i32>, bool, String, [u64; 4])>().prop_map(|(code, signal, asked, stderr, figures)| {
+    let last_words = any::<(Option<i32>, Option<i32>, bool, String, [u64; 4])>();
+    (last_words, of(cpu_use())).prop_map(|((code, signal, asked, stderr, figures), cpu_use)| {
         let [user_cpu_ns, system_cpu_ns, peak_memory_bytes, load_cpu_ns] = figures;
-        Exit { code, signal, asked, stderr, user_cpu_ns, system_cpu_ns, peak_memory_bytes, load_cpu_ns }
+        Exit { code, signal, asked, stderr, user_cpu_ns, system_cpu_ns, peak_memory_bytes, load_cpu_ns, cpu_use }
+    })
+}
+
+fn cpu_use() -> impl Strategy<Value = CpuUse> {
+    any::<(u32, [u64; 3], [Option<u64>; 3])>().prop_map(|(cpus, times, told)| {
+        let ([wall_ns, busy_ns, stolen_ns], [khz_before, khz_after, throttled]) = (times, told);
+        CpuUse { wall_ns, cpus, busy_ns, stolen_ns, khz_before, khz_after, throttled }
     })
 }
 

@@ -87,3 +87,31 @@ fn a_plan_that_does_not_ask_for_stamps_leaves_none() {
         assert!(columns.client_port.is_empty(), "{}: ports are noted only to be paired", cell.samples);
     }
 }
+
+#[test]
+fn a_connection_is_split_where_its_server_is_asked_something_and_told_where_it_is_not() {
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.run(&stamped(&plan(&["rpyc-threaded", "flask-threaded"], CONNECT)), &[]);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let results = sandbox.json("results.json");
+    let cell = |server: &str| {
+        let mut cells = results["cells"].as_array().expect("cells").iter();
+        cells.find(|cell| cell["server"] == server).unwrap_or_else(|| panic!("{server} in {results}"))
+    };
+    let rpyc = &cell("rpyc-threaded")["parts"];
+    for part in ["tcp", "handshake", "out", "server", "between", "back"] {
+        assert!(rpyc[part]["count"].as_u64() > Some(0), "{part}: {rpyc}");
+    }
+    let mean = |part: &str| rpyc[part]["mean"].as_f64().expect("a mean");
+    let whole = cell("rpyc-threaded")["mean"].as_f64().expect("a mean");
+    let parts = mean("out") + mean("server") + mean("between") + mean("back");
+    assert!((parts / whole - 1.0).abs() < 1e-9, "{parts} of {whole}: {rpyc}");
+    assert!(mean("tcp") < mean("out"), "TCP is a part of the way out: {rpyc}");
+    let http = cell("flask-threaded");
+    assert_eq!(http["unpaired"], serde_json::json!({ "nothing is asked of the server": 20 }), "{http}");
+    assert!(http["parts"].get("tcp").is_some() && http["parts"].get("server").is_none(), "{http}");
+    let report = fs::read_to_string(sandbox.latest().join("report.md")).expect("a report");
+    let (_, ways) = report.split_once("### Where the Time Goes").expect("a section");
+    assert!(ways.contains("| TCP p50 (ms) | Handshake p50 (ms) |"), "{report}");
+    assert!(ways.contains("20: nothing is asked of the server"), "{report}");
+}

@@ -187,6 +187,7 @@ async fn follow(
         system_cpu_ns: exited.system_cpu_ns,
         peak_memory_bytes: exited.peak_memory_bytes,
         load_cpu_ns: 0,
+        cpu_use: None,
     };
     End { exit, exceeded: Exceeded { memory, ..exited.exceeded } }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use procfs::process::all_processes;
 
 use super::{Finding, read};
+use crate::cpu_ticks::CpuTicks;
 use crate::placement;
 use rpycbench_probe::clock::raw_ns;
 
@@ -20,12 +21,12 @@ const STEAL_BAD_PERCENT: f64 = 10.0;
 const LOAD_WARN: f64 = 0.25;
 
 pub(super) fn examine() -> Vec<Finding> {
-    let (before, used_before, since) = (CpuTicks::now(), used(), raw_ns());
+    let (before, used_before, since) = (CpuTicks::now(&[]), used(), raw_ns());
     watch();
-    let (after, used_after, until) = (CpuTicks::now(), used(), raw_ns());
+    let (after, used_after, until) = (CpuTicks::now(&[]), used(), raw_ns());
     let mut findings = Vec::new();
     if let (Some(before), Some(after)) = (before, after) {
-        findings.push(judge_steal(after.stolen_since(&CpuTicks::default()), after.stolen_since(&before)));
+        findings.push(judge_steal(stolen(after), stolen(after.since(&before))));
     }
     if let (Ok(since), Ok(until)) = (since, until) {
         let tick_ns = 1e9 / procfs::ticks_per_second() as f64;
@@ -41,31 +42,9 @@ fn watch() {
     std::thread::park_timeout(WATCHED);
 }
 
-/// Ticks of all CPUs together since the machine started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct CpuTicks {
-    all: u64,
-    stolen: u64,
-}
-
-impl CpuTicks {
-    fn now() -> Option<Self> {
-        Self::parse(&read("/proc/stat")?)
-    }
-
-    /// From the text of `/proc/stat`; its first line is `cpu user nice system idle iowait irq softirq steal …`. What
-    /// follows is guest time, which is part of user and nice.
-    fn parse(text: &str) -> Option<Self> {
-        let fields = text.lines().find_map(|line| line.strip_prefix("cpu "))?;
-        let ticks: Vec<u64> = fields.split_whitespace().take(8).map_while(|field| field.parse().ok()).collect();
-        Some(Self { all: ticks.iter().sum(), stolen: *ticks.get(7)? })
-    }
-
-    /// Percent of the time between.
-    fn stolen_since(&self, before: &Self) -> f64 {
-        let all = self.all.saturating_sub(before.all).max(1);
-        100.0 * self.stolen.saturating_sub(before.stolen) as f64 / all as f64
-    }
+/// Percent of the time that was stolen.
+fn stolen(ticks: CpuTicks) -> f64 {
+    100.0 * ticks.stolen as f64 / ticks.all.max(1) as f64
 }
 
 fn judge_steal(since_boot: f64, now: f64) -> Finding {
@@ -137,16 +116,12 @@ mod tests {
     use super::super::Level;
     use super::*;
 
-    const STAT: &str = "cpu  540 30 70 300 20 0 10 30 7 7\ncpu0 1 2 3 4 5 6 7 8 9 10\nintr 5\n";
-
     #[test]
-    fn stolen_time_is_a_share_of_all_time_without_counting_guests_twice() {
-        let ticks = CpuTicks::parse(STAT).unwrap();
-        assert_eq!(ticks, CpuTicks { all: 1000, stolen: 30 });
-        assert!((ticks.stolen_since(&CpuTicks::default()) - 3.0).abs() < 1e-9);
-        assert!((ticks.stolen_since(&CpuTicks { all: 900, stolen: 20 }) - 10.0).abs() < 1e-9);
-        assert_eq!(CpuTicks::parse("cpu  1 2 3\n"), None);
-        assert_eq!(CpuTicks::parse(""), None);
+    fn stolen_time_is_a_share_of_all_time() {
+        let ticks = CpuTicks { cpus: 1, all: 1000, busy: 650, stolen: 30 };
+        assert!((stolen(ticks) - 3.0).abs() < 1e-9);
+        assert!((stolen(ticks.since(&CpuTicks { cpus: 1, all: 900, busy: 600, stolen: 20 })) - 10.0).abs() < 1e-9);
+        assert_eq!(stolen(CpuTicks::default()), 0.0);
     }
 
     #[test]

@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use rpycbench_measure::{Placement, Stack, Workload};
 use rpycbench_process::metrics;
-use rpycbench_proto::message::{Begin, CellId, CellName, Driven, Event, Exit, Failure, Nonce, Pinned, Stream};
+use rpycbench_proto::message::{Begin, CellId, CellName, CpuUse, Driven, Event, Exit, Failure, Nonce, Pinned, Stream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::denied;
 use crate::child::{Child, End};
+use crate::cpu_use::Reading;
 use crate::limits::{Limits, Pace};
 use crate::placement::{Role, place};
 use crate::python::Environment;
@@ -78,12 +79,15 @@ pub async fn drive(
     };
     let cpus = pinned.cpus.clone();
     let outcome = measure(&mut child, &order, pinned, target, &stop, &events).await;
-    let End { exit, exceeded } = child.stop().await;
+    let End { mut exit, exceeded } = child.stop().await;
+    if let Ok(Some((_, Ended::Done(_, Load { cpu_ns, cpu_use })))) = &outcome {
+        (exit.load_cpu_ns, exit.cpu_use) = (*cpu_ns, *cpu_use);
+    }
     let why = environment.why(exceeded);
     let (recording, ended) = match outcome {
         Ok(None) => return exit,
         // It may have lived on without one of its processes.
-        Ok(Some((recording, Ended::Done(_)))) if why.is_some() => {
+        Ok(Some((recording, Ended::Done(..)))) if why.is_some() => {
             (recording, Ended::Badly(("drive", format!("the driver{}", denied(order.cell, why)))))
         }
         Ok(Some((recording, Ended::Badly((phase, reason))))) => {
@@ -97,11 +101,11 @@ pub async fn drive(
     };
     // Samples of a driver that came to a bad end, or was told to end, are kept as well.
     let report = match &ended {
-        Ended::Done(report) => Some(report),
+        Ended::Done(report, _) => Some(report),
         Ended::Badly(_) | Ended::Asked => None,
     };
     match (hand_over(&order, cpus, &recording, report, &events).await, ended) {
-        (Ok(()), Ended::Done(_) | Ended::Asked) => {}
+        (Ok(()), Ended::Done(..) | Ended::Asked) => {}
         (Ok(()), Ended::Badly(bad)) | (Err(bad), _) => fail(&events, order.cell, bad, Some(exit.clone())).await,
     }
     exit
@@ -109,10 +113,16 @@ pub async fn drive(
 
 /// How a driver that was let go came to its end.
 enum Ended {
-    Done(DrivenReport),
+    Done(DrivenReport, Load),
     Badly(Bad),
     /// It was told to.
     Asked,
+}
+
+/// What a driver and its CPUs did from its target to its last word.
+struct Load {
+    cpu_ns: u64,
+    cpu_use: Option<CpuUse>,
 }
 
 /// Arms a driver and follows it to its end. `None` where it was told to end before it had begun.
@@ -126,13 +136,19 @@ async fn measure(
 ) -> Result<Option<(Recording, Ended)>, Bad> {
     let Some(armed) = stop.run_until_cancelled(timeout(ARM_LIMIT, arm(child, order))).await else { return Ok(None) };
     let mut recording = armed.map_err(|_| ("arm driver", format!("not ready after {ARM_LIMIT:?}")))??;
+    let cpus = pinned.cpus.clone();
     send(events, Event::Armed { cell: order.cell, pinned, nonce: order.nonce }).await;
     // Without a target the cell is over before it began.
     let Some(Ok(target)) = stop.run_until_cancelled(target).await else { return Ok(None) };
-    let watching = watch(child, order, target, &mut recording, events);
+    let (keeper, before) = (child.keeper(), Reading::take(child.keeper(), &cpus));
+    let watching = async {
+        let report = watch(child, order, target, &mut recording, events).await?;
+        let (cpu_ns, cpu_use) = before.until_now(keeper);
+        Ok((report, Load { cpu_ns, cpu_use }))
+    };
     let ended = match stop.run_until_cancelled(watching).await {
         None => Ended::Asked,
-        Some(Ok(report)) => Ended::Done(report),
+        Some(Ok((report, load))) => Ended::Done(report, load),
         Some(Err(bad)) => Ended::Badly(bad),
     };
     Ok(Some((recording, ended)))

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::denied;
 use crate::child::{Child, End};
-use crate::cpu_time::tree;
+use crate::cpu_use::Reading;
 use crate::placement::{Role, place};
 use crate::python::Environment;
 use crate::python::worker::{Report, ServeOrder};
@@ -85,8 +85,10 @@ pub async fn serve(
             let startup_ns = began.elapsed().as_nanos().try_into().unwrap_or(u64::MAX);
             // There is one server a cell; of a second the first word stays.
             let _ = order.up.set(address);
+            // Once others know of it the load may begin.
+            let before = Reading::take(child.keeper(), &pinned.cpus);
             drop(events.send(Event::Serving { cell: order.cell, address, pinned, startup_ns }).await);
-            return keep(&order, child, stamps, &environment, &stop, &events).await;
+            return keep(&order, child, &before, stamps, &environment, &stop, &events).await;
         }
     };
     let End { exit, exceeded } = child.stop().await;
@@ -101,18 +103,17 @@ pub async fn serve(
 async fn keep(
     order: &Serve,
     mut child: Child,
+    before: &Reading,
     stamps: Option<StampsFile>,
     environment: &Environment,
     stop: &CancellationToken,
     events: &mpsc::Sender<Event>,
 ) -> Exit {
     let keeper = child.keeper();
-    let cpu_ns = |keeper: Option<i32>| keeper.map_or(0, |keeper| tree(keeper).cpu_ns);
-    let at_ready = cpu_ns(keeper);
     let ended = stop.run_until_cancelled(child.ended()).await.is_some();
-    let load_cpu_ns = cpu_ns(keeper).saturating_sub(at_ready);
+    let (load_cpu_ns, cpu_use) = before.until_now(keeper);
     let End { exit, exceeded } = child.stop().await;
-    let exit = Exit { load_cpu_ns, ..exit };
+    let exit = Exit { load_cpu_ns, cpu_use, ..exit };
     // A server that was denied something may have lived on without one of its processes.
     let why = environment.why(exceeded);
     let badly = ended || why.is_some();

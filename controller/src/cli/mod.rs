@@ -184,16 +184,19 @@ async fn run(
     let began = std::time::Instant::now();
     let unfinished = resume.map(Unfinished::open).transpose()?;
     let (plan, plan_bytes) = plan_of(path, unfinished.as_ref())?;
-    let cells = choose(&plan, only)?;
-    let cells = unfinished.as_ref().map_or_else(|| cells.clone(), |unfinished| unfinished.left(&plan, cells.clone()));
+    let (cells, spare) = left(&plan, choose(&plan, only)?, unfinished.as_ref());
     if cells.is_empty() {
-        return Err(Error::Usage("nothing is left to run: every cell of that run is complete".to_owned()));
+        let why = match unfinished {
+            Some(_) => "nothing is left to run: every cell of that run is complete",
+            None => "--only matches no cell but of blocks that run only where more are needed",
+        };
+        return Err(Error::Usage(why.to_owned()));
     }
     let telemetry = Telemetry::start("rpycbench-controller", otlp.as_deref())?;
     let shutdown = Shutdown::on_signals().map_err(Error::Signals)?;
     let home = home()?;
     let agent_state = home.agent_state();
-    let settings = Settings { plan, plan_bytes, cells, unfinished, out, home, agent_state, otlp };
+    let settings = Settings { plan, plan_bytes, cells, spare, unfinished, out, home, agent_state, otlp };
 
     let running = run::run(settings, &mut reporter, &shutdown);
     let finished = shutdown.abort.run_until_cancelled(running).await.ok_or(Error::Aborted)?;
@@ -248,7 +251,7 @@ fn plan_of(path: Option<&Path>, unfinished: Option<&Unfinished>) -> Result<(Plan
 }
 
 fn choose(plan: &Plan, only: Option<&str>) -> Result<Vec<Cell>, Error> {
-    let mut cells = plan.cells();
+    let mut cells = plan.most_cells();
     if let Some(glob) = only {
         let wanted = WildMatch::new(glob);
         cells.retain(|&cell| wanted.matches(&plan.cell_name(cell).to_string()));
@@ -258,6 +261,19 @@ fn choose(plan: &Plan, only: Option<&str>) -> Result<Vec<Cell>, Error> {
         }
     }
     Ok(cells)
+}
+
+/// What is left to run of these cells, and what runs only where more blocks are needed. Where only such blocks are left and a cell
+/// needs one, it is the next of them.
+fn left(plan: &Plan, cells: Vec<Cell>, unfinished: Option<&Unfinished>) -> (Vec<Cell>, Vec<Cell>) {
+    let Some(unfinished) = unfinished else {
+        return cells.into_iter().partition(|cell| cell.block <= plan.blocks);
+    };
+    let left = unfinished.left(plan, cells);
+    let begun = unfinished.last_added().max(plan.blocks);
+    let next = left.iter().all(|cell| cell.block > begun) && unfinished.is_imprecise();
+    let next = if next { left.first().map_or(begun, |cell| cell.block) } else { begun };
+    left.into_iter().partition(|cell| cell.block <= next)
 }
 
 /// Where state lies.

@@ -40,13 +40,28 @@ impl fmt::Display for CellName<'_> {
 }
 
 impl Plan {
-    /// Every cell in the order it runs: block after block, the cells of each block shuffled from the plan's seed, so that a
-    /// drift of the machine spreads over all of them. The same plan gives the same order everywhere.
+    /// Every cell that runs in any case, in the order it runs: block after block, the cells of each block shuffled from the plan's
+    /// seed, so that a drift of the machine spreads over all of them. The same plan gives the same order everywhere.
     pub fn cells(&self) -> Vec<Cell> {
+        self.cells_of(self.blocks)
+    }
+
+    /// Every cell that may run: those of [`Self::cells`], and behind them, in the order that the same seed gives, those of the blocks
+    /// that run only where more are needed.
+    pub fn most_cells(&self) -> Vec<Cell> {
+        self.cells_of(self.most_blocks())
+    }
+
+    /// How many blocks may run.
+    pub fn most_blocks(&self) -> u32 {
+        self.until.map_or(self.blocks, |until| until.max_blocks)
+    }
+
+    fn cells_of(&self, blocks: u32) -> Vec<Cell> {
         // A named algorithm: the order is part of what a seed promises.
         let mut random = ChaCha12Rng::seed_from_u64(self.seed);
         let mut cells = Vec::new();
-        for block in 1..=self.blocks {
+        for block in 1..=blocks {
             let first = cells.len();
             for topology in 0..self.topologies.len() {
                 for server in 0..self.servers.len() {

@@ -31,6 +31,12 @@ pub(super) struct StudyFile {
     #[serde(default)]
     pub(super) blocks: Option<Spanned<Count>>,
     #[serde(default)]
+    pub(super) precision: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) max_blocks: Option<Spanned<Count>>,
+    #[serde(default)]
+    pub(super) aa: Option<Spanned<bool>>,
+    #[serde(default)]
     pub(super) placement: Option<PlacementFile>,
     #[serde(default)]
     pub(super) confinement: Option<ConfinementFile>,

@@ -10,6 +10,7 @@ use std::io::Read;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use rpycbench_measure::statistics::Precision;
 use rpycbench_measure::{Confinement, Placement, Server, ServerKind, Workload};
 
 pub use cells::{Cell, DRIVER};
@@ -26,6 +27,8 @@ pub struct Plan {
     pub seed: u64,
     /// Repetitions, each with freshly started servers.
     pub blocks: u32,
+    /// When more of them run; `None`: never.
+    pub until: Option<Until>,
     /// Which CPUs servers and drivers get.
     pub placement: Placement,
     /// How far servers and drivers must be confined on every host; otherwise there is no run.
@@ -46,6 +49,17 @@ pub struct Plan {
     pub servers: Vec<NamedServer>,
     /// Loads.
     pub workloads: Vec<NamedWorkload>,
+}
+
+/// After the plan's blocks more of them run, each with all cells, until every cell is so precise.
+///
+/// With all cells, as comparisons set block against block: what the machine did in one cancels only where both cells were in it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Until {
+    /// What every cell is to reach.
+    pub precision: Precision,
+    /// More blocks do not run; at least as many as run in any case.
+    pub max_blocks: u32,
 }
 
 /// In which blocks servers stamp.
@@ -127,6 +141,8 @@ pub struct NamedServer {
     pub name: String,
     /// What it is.
     pub server: Server,
+    /// Place of the server that it is the same as in all but its name.
+    pub twin_of: Option<usize>,
 }
 
 /// A load and its name.
@@ -199,7 +215,8 @@ impl Plan {
     pub fn parse(path: &Path, text: &str) -> Result<Self, PlanError> {
         let plan = parse::parse(path, text)?;
         let lists = [plan.topologies.len(), plan.servers.len(), plan.workloads.len()];
-        let cells = lists.into_iter().map(|length| length as u64).product::<u64>().saturating_mul(plan.blocks.into());
+        let cells =
+            lists.into_iter().map(|length| length as u64).product::<u64>().saturating_mul(plan.most_blocks().into());
         if cells > MOST_CELLS {
             let message = format!("the plan has {cells} cells: allowed are up to {MOST_CELLS}");
             return Err(PlanError { file: path.to_owned(), place: None, message });

@@ -5,6 +5,7 @@ use std::num::NonZeroU16;
 use std::ops::Range;
 use std::path::Path;
 
+use rpycbench_measure::statistics::PrecisionError;
 use rpycbench_measure::{Call, ClientModel, Confinement, FlaskMode, Placement, RpycMode, Server, ServerKind, Workload};
 use toml::Spanned;
 
@@ -12,7 +13,7 @@ use super::file::{
     CallFile, ClientModelFile, ConfinementFile, Count, HostFile, ModeFile, PlacementFile, PlanFile, ReferenceFile,
     ServerFile, ServerKindFile, StampsFile, SwitchFile, TopologyFile, WorkloadFile, WorkloadKindFile,
 };
-use super::{AgentAddress, Host, NamedServer, NamedWorkload, Plan, PlanError, Stamping, Topology};
+use super::{AgentAddress, Host, NamedServer, NamedWorkload, Plan, PlanError, Stamping, Topology, Until};
 
 /// More blocks than anyone waits for.
 pub(crate) const MAX_BLOCKS: u64 = 1_000;
@@ -23,12 +24,16 @@ const MAX_SAMPLES: u64 = 10_000_000;
 /// Warm-up calls of one client.
 const MAX_WARMUP: u64 = 1_000_000;
 const DEFAULT_BLOCKS: u32 = 5;
+/// Where a plan asks for a precision and does not say how long to try.
+const DEFAULT_MAX_BLOCKS: u32 = 30;
 const DEFAULT_SEED: u64 = 1;
 const DEFAULT_CLOSED_WARMUP: u32 = 10;
 /// The first connections of a process load code that later ones find in memory.
 const DEFAULT_CONNECT_WARMUP: u32 = 5;
 /// Goes into file names and into an agent's certificate.
 const MAX_NAME: usize = 40;
+/// What the name of a server's twin ends with.
+const TWIN: &str = "-again";
 
 /// What is wrong and where, before the file's name and lines are known.
 struct Wrong {
@@ -72,12 +77,19 @@ fn plan(file: PlanFile) -> Result<Plan, Wrong> {
     distinct("topology", &topologies, |topology| &topology.name)?;
     distinct("server", &servers, |server| &server.name)?;
     distinct("workload", &workloads, |workload| &workload.name)?;
+    let blocks = study.blocks.map_or(Ok(DEFAULT_BLOCKS), |blocks| within("blocks", &blocks, 1, MAX_BLOCKS))?;
+    let mut servers = servers.into_inner().into_iter().map(parse_server).collect::<Result<Vec<_>, _>>()?;
+    if let Some(aa) = study.aa.filter(|aa| *aa.get_ref()) {
+        let twin = twin(&servers).map_err(|message| Wrong::at(&aa, message))?;
+        servers.extend(twin);
+    }
     let names: Vec<String> = topologies.get_ref().iter().map(|topology| topology.name.get_ref().clone()).collect();
     Ok(Plan {
         name: name(&study.name)?,
         description: study.description,
         seed: study.seed.map_or(DEFAULT_SEED, |Count(seed)| seed),
-        blocks: study.blocks.map_or(Ok(DEFAULT_BLOCKS), |blocks| within("blocks", &blocks, 1, MAX_BLOCKS))?,
+        blocks,
+        until: until(study.precision, study.max_blocks, blocks)?,
         placement: match study.placement {
             None | Some(PlacementFile::Separate) => Placement::Separate,
             Some(PlacementFile::Same) => Placement::Same,
@@ -106,10 +118,49 @@ fn plan(file: PlanFile) -> Result<Plan, Wrong> {
             .into_iter()
             .map(|topology| parse_topology(&topology, &hosts, &names))
             .collect::<Result<_, _>>()?,
-        servers: servers.into_inner().into_iter().map(parse_server).collect::<Result<_, _>>()?,
+        servers,
         workloads: workloads.into_inner().into_iter().map(parse_workload).collect::<Result<_, _>>()?,
         hosts,
     })
+}
+
+/// When to stop running more blocks than `blocks`.
+fn until(
+    precision: Option<Spanned<String>>,
+    max_blocks: Option<Spanned<Count>>,
+    blocks: u32,
+) -> Result<Option<Until>, Wrong> {
+    let Some(precision) = precision else {
+        let alone = |count: &Spanned<Count>| {
+            Wrong::at(
+                count,
+                "max_blocks needs precision: say what more blocks are to reach, such as precision = \"p99 ± 5%\"",
+            )
+        };
+        return max_blocks.as_ref().map_or(Ok(None), |count| Err(alone(count)));
+    };
+    let wanted =
+        precision.get_ref().parse().map_err(|error: PrecisionError| Wrong::at(&precision, error.to_string()))?;
+    let max_blocks = max_blocks
+        .map_or(Ok(blocks.max(DEFAULT_MAX_BLOCKS)), |count| within("max_blocks", &count, blocks.into(), MAX_BLOCKS));
+    Ok(Some(Until { precision: wanted, max_blocks: max_blocks? }))
+}
+
+/// The first server once more, under another name: one of them is what a plan can afford, and says how far two servers can seem to
+/// differ that do not.
+fn twin(servers: &[NamedServer]) -> Result<Option<NamedServer>, String> {
+    let Some(first) = servers.first() else { return Ok(None) };
+    let name = format!("{}{TWIN}", first.name);
+    if name.len() > MAX_NAME {
+        let most = MAX_NAME - TWIN.len();
+        return Err(format!(
+            "aa names the twin of the first server {name:?}, too long: give that server a name of up to {most}"
+        ));
+    }
+    if servers.iter().any(|server| server.name == name) {
+        return Err(format!("aa names the twin of the first server {name:?}, as another is named: rename that one"));
+    }
+    Ok(Some(NamedServer { name, server: first.server, twin_of: Some(0) }))
 }
 
 /// Refuses an empty list and a name that stands twice in it.
@@ -229,7 +280,7 @@ fn parse_server(server: ServerFile) -> Result<NamedServer, Wrong> {
     };
     let port = server.port.map(|port| within("port", &port, 1, u64::from(u16::MAX))).transpose()?;
     let port = port.and_then(|port| NonZeroU16::new(port as u16));
-    Ok(NamedServer { name: name(&server.name)?, server: Server { kind, port } })
+    Ok(NamedServer { name: name(&server.name)?, server: Server { kind, port }, twin_of: None })
 }
 
 fn parse_workload(file: WorkloadFile) -> Result<NamedWorkload, Wrong> {

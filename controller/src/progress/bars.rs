@@ -37,6 +37,10 @@ impl Bars {
                 bar.set_position(u64::from(*done));
                 bar.set_message(plain(&format!("{host}: {what}")));
             }
+            RunEvent::BlockAdded { of, .. } => {
+                self.run_bar(*of as u64).set_length(*of as u64);
+                self.settle(event);
+            }
             RunEvent::CellStarted { cell, of, expected_s, left_s, .. } => {
                 self.ends = Some(Instant::now() + Duration::from_secs_f64(left_s.clamp(0.0, LONGEST_S)));
                 self.run_bar(*of as u64);

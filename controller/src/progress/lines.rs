@@ -52,6 +52,11 @@ fn words(event: &RunEvent) -> Option<String> {
         RunEvent::CellFinished { cell, number, of, reason, samples, .. } => {
             format!("[{number}/{of}] {cell}: NOT COMPLETE ({samples} samples kept): {reason}")
         }
+        RunEvent::BlockAdded { block, of, wanted, imprecise, .. } => {
+            let (count, first) = (imprecise.len(), imprecise.first().map_or("", String::as_str));
+            let which = if count == 1 { first.to_owned() } else { format!("{count} cells, {first} first") };
+            format!("block {block} is added, {of} cells in all: {wanted} does not hold yet for {which}")
+        }
         RunEvent::Warning { message } => format!("warning: {message}"),
         RunEvent::RunFinished { complete, seconds, .. } => {
             let how = if *complete { "complete" } else { "INCOMPLETE" };

@@ -54,6 +54,19 @@ pub(crate) enum RunEvent {
         /// How long it took.
         seconds: f64,
     },
+    /// A cell is not known as precisely as the plan asks: another block runs, and there are more cells than before.
+    BlockAdded {
+        /// Its number.
+        block: u32,
+        /// Its cells.
+        cells: usize,
+        /// Cells in all, these included.
+        of: usize,
+        /// The precision asked for.
+        wanted: String,
+        /// The cells that are not so precise.
+        imprecise: Vec<String>,
+    },
     /// A cell begins.
     CellStarted {
         /// Its name.

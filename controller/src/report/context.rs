@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::graphs::Graph;
 use super::network::{self, Network};
+use super::noise::Noise;
 use super::pairs::{Pairs, hosts_of_pairs};
 use super::published::{self, Beside};
 use super::view::{Difference, Section, View};
@@ -25,6 +26,8 @@ pub(super) struct Context<'a> {
     pairs: Option<Pairs<'a>>,
     /// Where several topologies set RPyC beside HTTP.
     advantages: Vec<Advantages<'a>>,
+    /// Where the plan asked for a twin.
+    noise: Vec<Noise<'a>>,
     /// Has a template of its own.
     #[serde(skip)]
     pub(super) beside: Option<Beside<'a>>,
@@ -99,7 +102,7 @@ struct Pinned {
 }
 
 impl<'a> Context<'a> {
-    pub(super) fn new(view: &View<'a>, graphs: Vec<Graph>) -> Result<Self, ReportError> {
+    pub(super) fn new(view: &View<'a>, graphs: Vec<Graph>, noise: Vec<Noise<'a>>) -> Result<Self, ReportError> {
         let cells = &view.manifest.cells;
         let mut stacks: Vec<_> = view.manifest.servers.iter().filter_map(|it| stack(&it.kind)).collect();
         stacks.dedup();
@@ -111,6 +114,7 @@ impl<'a> Context<'a> {
             topologies: view.manifest.topologies.iter().map(|record| topology(view, record)).collect(),
             pairs: hosts_of_pairs(view.manifest).zip(view.latency()).map(|(hosts, it)| Pairs::new(view, it, hosts)),
             advantages: if view.manifest.topologies.len() > 1 { advantages(view) } else { Vec::new() },
+            noise,
             beside: published::beside(view)?,
             missing: cells.iter().filter(|cell| cell.status != CellStatus::Complete).collect(),
             pinned: pinned(cells),
@@ -130,7 +134,12 @@ fn topology<'a>(view: &View<'a>, record: &'a TopologyRecord) -> Topology<'a> {
         latency: here(view.latencies(), false),
         concurrency: here(view.concurrencies(), true),
         ratios: ratios(view, record),
-        ways: view.closed().iter().filter_map(|it| ways::of(view, &it.of_topology(&record.name))).collect(),
+        ways: view
+            .connects()
+            .iter()
+            .chain(&view.closed())
+            .filter_map(|it| ways::of(view, &it.of_topology(&record.name)))
+            .collect(),
         network: record.baseline.as_ref().map(|it| network::against(view, record, it)).unwrap_or_default(),
     }
 }

@@ -9,6 +9,7 @@ mod graphs;
 mod html;
 mod markdown;
 mod network;
+mod noise;
 mod number;
 mod pairs;
 mod published;
@@ -35,10 +36,11 @@ pub use self::error::ReportError;
 /// When `run.json` cannot be read, a graph not drawn or a file not written.
 pub fn write(run_folder: &Path, results: &Results) -> Result<PathBuf, ReportError> {
     let manifest = results::manifest(run_folder)?;
-    let view = View { manifest: &manifest, results };
+    let (manifest, twinless) = noise::without_twins(&manifest, results);
+    let view = View { manifest: &manifest, results: &twinless };
     let graphs = graphs::write(run_folder, &view)?;
     let path = run_folder.join("report.md");
-    let text = markdown::render(&Context::new(&view, graphs)?, &path)?;
+    let text = markdown::render(&Context::new(&view, graphs, noise::of(results))?, &path)?;
     write_atomically(&path, text.as_bytes())?;
     Ok(path)
 }
@@ -66,8 +68,9 @@ pub fn page(
     curves: &Curves,
     plan: Option<&str>,
 ) -> Result<String, ReportError> {
-    let view = View { manifest, results };
-    let context = Context::new(&view, graphs::described(&view))?;
+    let (manifest, twinless) = noise::without_twins(manifest, results);
+    let view = View { manifest: &manifest, results: &twinless };
+    let context = Context::new(&view, graphs::described(&view), noise::of(results))?;
     html::render(&view, &context, curves, plan, Path::new("report.html"))
 }
 
@@ -76,6 +79,7 @@ pub fn page(
 /// # Errors
 /// When it cannot be made of what the manifest says.
 pub fn text(manifest: &Manifest, results: &Results) -> Result<String, ReportError> {
-    let view = View { manifest, results };
-    markdown::render(&Context::new(&view, graphs::described(&view))?, Path::new("report.md"))
+    let (manifest, twinless) = noise::without_twins(manifest, results);
+    let view = View { manifest: &manifest, results: &twinless };
+    markdown::render(&Context::new(&view, graphs::described(&view), noise::of(results))?, Path::new("report.md"))
 }

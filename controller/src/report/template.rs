@@ -9,6 +9,7 @@ use super::view;
 use crate::store::manifest::WorkloadRecord;
 
 const NOTHING: &str = "–";
+const NOT_KNOWN: &str = "not known";
 
 /// No templates yet; the filters that every report has.
 pub(super) fn environment() -> Result<Environment<'static>, minijinja::Error> {
@@ -25,6 +26,8 @@ pub(super) fn environment() -> Result<Environment<'static>, minijinja::Error> {
     environment.add_filter("thousands", thousands);
     environment.add_filter("number", |value: Option<f64>| shown(value, significant));
     environment.add_filter("percent", |share: Option<f64>| shown(share, percent));
+    environment.add_filter("share", |share: Option<f64>| share.map_or_else(|| NOT_KNOWN.to_owned(), of_time));
+    environment.add_filter("ghz", ghz);
     environment
         .add_filter("increase", |ratio: Option<f64>| shown(ratio, |it| format!("{} %", signed((it - 1.0) * 100.0))));
     environment.add_filter("mib", |bytes: Option<f64>| shown(bytes, |bytes| significant(bytes / 1_048_576.0)));
@@ -57,6 +60,20 @@ fn thousands(count: u64) -> String {
 fn percent(share: f64) -> String {
     let percent = share * 100.0;
     if percent == 100.0 { "100 %".to_owned() } else { format!("{:.2} %", (percent * 100.0).floor() / 100.0) }
+}
+
+/// A share of time, counted in ticks: more digits than these are not known.
+fn of_time(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+/// One frequency, or the slowest and the fastest, of some in kHz.
+fn ghz(khz: Option<Vec<f64>>) -> String {
+    let [slowest, fastest] = match khz.as_deref() {
+        Some(&[slowest, fastest]) => [slowest, fastest].map(|khz| format!("{:.2}", khz / 1e6)),
+        _ => return NOT_KNOWN.to_owned(),
+    };
+    if slowest == fastest { slowest } else { format!("{slowest} to {fastest}") }
 }
 
 fn interval(ends: Option<Vec<f64>>, unit: f64) -> String {

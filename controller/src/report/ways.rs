@@ -1,4 +1,4 @@
-//! Where the time of a call goes, as a reader sees it.
+//! Where the time of a call, or of a connection, goes, as a reader sees it.
 
 use serde::Serialize;
 
@@ -12,10 +12,15 @@ use crate::store::manifest::WorkloadRecord;
 pub(super) const PARTS: [(&str, &str); 4] =
     [("out", "out"), ("server", "server"), ("between", "between requests"), ("back", "back")];
 
+/// The parts of a connection that its driver sees.
+const OF_CONNECTION: [&str; 2] = ["tcp", "handshake"];
+
 /// A workload over one topology.
 #[derive(Serialize)]
 pub(super) struct Ways<'a> {
     workload: &'a WorkloadRecord,
+    /// Whether a sample is a connection.
+    connects: bool,
     rows: Vec<WaysRow<'a>>,
     /// What stamping costs, a sentence for each server of which blocks without it are known.
     stamping: Vec<String>,
@@ -29,6 +34,9 @@ struct WaysRow<'a> {
     /// By part: the median and the 99th percentile.
     medians: Vec<String>,
     p99s: Vec<String>,
+    /// Of a connection, likewise, what its driver sees.
+    seen_medians: Vec<String>,
+    seen_p99s: Vec<String>,
     /// Calls that could not be, and why.
     unpaired: String,
 }
@@ -37,7 +45,8 @@ struct WaysRow<'a> {
 pub(super) fn of<'a>(view: &View<'a>, section: &Section<'a>) -> Option<Ways<'a>> {
     let rows: Vec<_> = section.cells.iter().filter_map(|&cell| row(cell)).collect();
     let stamping = section.cells.iter().filter_map(|&cell| Some(cost(cell, view.stamping(cell)?))).collect();
-    (!rows.is_empty()).then_some(Ways { workload: section.workload, rows, stamping })
+    let connects = section.workload.kind == "connect";
+    (!rows.is_empty()).then_some(Ways { workload: section.workload, connects, rows, stamping })
 }
 
 /// What stamping adds to the mean of a cell's calls.
@@ -51,7 +60,8 @@ fn cost(cell: &CellResult, found: Difference) -> String {
             format!(", {interval}{}", if apart { "" } else { ": it cannot be told from nothing" })
         }
     };
-    format!("Stamping takes a call of {} {ms} ms{percent}{sure}.", cell.server)
+    let what = if cell.metric == "connect" { "connection to" } else { "call of" };
+    format!("Stamping takes a {what} {} {ms} ms{percent}{sure}.", cell.server)
 }
 
 fn row(cell: &CellResult) -> Option<WaysRow<'_>> {
@@ -59,15 +69,21 @@ fn row(cell: &CellResult) -> Option<WaysRow<'_>> {
     if server.is_none() && cell.unpaired.is_empty() {
         return None;
     }
-    let shown = |show: fn(&PartResult) -> String| {
-        PARTS.iter().map(|(name, _)| cell.parts.get(*name).map_or_else(|| "–".to_owned(), show)).collect()
+    let shown = |parts: &[&str], show: fn(&PartResult) -> String| {
+        parts.iter().map(|name| cell.parts.get(*name).map_or_else(|| "–".to_owned(), show)).collect()
     };
+    let parts = PARTS.map(|(name, _)| name);
+    let median = |part: &PartResult| figure(part.p50, part.range.as_ref(), |it| (it.p50, it.p50_resolved));
+    let p99 = |part: &PartResult| figure(part.p99, part.range.as_ref(), |it| (it.p99, it.p99_resolved));
+    let seen = if cell.metric == "connect" { &OF_CONNECTION[..] } else { &[] };
     let unpaired: Vec<_> = cell.unpaired.iter().map(|(why, count)| format!("{count}: {why}")).collect();
     Some(WaysRow {
         cell,
         calls: server.map_or(0, |part| part.count),
-        medians: shown(|part| figure(part.p50, part.range.as_ref(), |it| (it.p50, it.p50_resolved))),
-        p99s: shown(|part| figure(part.p99, part.range.as_ref(), |it| (it.p99, it.p99_resolved))),
+        medians: shown(&parts, median),
+        p99s: shown(&parts, p99),
+        seen_medians: shown(seen, median),
+        seen_p99s: shown(seen, p99),
         unpaired: unpaired.join("; "),
     })
 }

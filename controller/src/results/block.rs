@@ -3,6 +3,7 @@
 use rpycbench_measure::course::Course;
 use rpycbench_measure::statistics::BlockSamples;
 
+use super::verdict::Span;
 use crate::store::samples::BlockColumns;
 
 /// What a block delivered.
@@ -10,6 +11,8 @@ use crate::store::samples::BlockColumns;
 pub(super) struct Block {
     /// Without its warm-up.
     pub(super) samples: BlockSamples,
+    /// When its samples were taken; none without one.
+    pub(super) span: Option<Span>,
     /// None without a sample.
     pub(super) course: Option<Course>,
     /// When the first sample started that is in the figures of durations.
@@ -20,14 +23,13 @@ impl Block {
     pub(super) fn of(columns: &BlockColumns) -> Self {
         let (starts, series) = series(columns);
         let failed = columns.ok.iter().filter(|ok| !**ok).count() as u64;
-        let span = match (columns.start_ns.iter().min(), columns.end_ns.iter().max()) {
-            (Some(first), Some(last)) => last.saturating_sub(*first),
-            _ => 0,
-        };
+        let span = columns.start_ns.iter().min().zip(columns.end_ns.iter().max());
+        let took = span.map_or(0, |(first, last)| last.saturating_sub(*first));
         let course = Course::of(&series);
         let cut = course.warm_up().map_or(0, |it| it.samples);
         Self {
-            samples: BlockSamples::without_start(series, cut, failed, span),
+            samples: BlockSamples::without_start(series, cut, failed, took),
+            span: span.map(|(first, last)| *first..=*last),
             course: Some(course),
             steady_from_ns: starts.get(cut).copied().unwrap_or(i64::MIN),
         }

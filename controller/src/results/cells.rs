@@ -7,7 +7,8 @@ use rpycbench_measure::statistics::{Cell, Metric, NoInterval, quantile};
 
 use super::block::Block;
 use super::compute::Place;
-use super::schema::{CellResult, PartResult};
+use super::conditions;
+use super::schema::{CellResult, ConditionsResult, PartResult};
 use super::verdict::{self, Evidence};
 use super::ways::Ways;
 use crate::store::manifest::{CellRecord, Manifest};
@@ -26,7 +27,7 @@ pub(super) fn gather(run_folder: &Path, manifest: &Manifest, place: Place<'_>) -
     let mut parts = Parts::default();
     let mut unreadable = Vec::new();
     let mut ways = Ways::default();
-    let (mut samples, mut courses) = (Vec::new(), Vec::new());
+    let (mut samples, mut courses, mut spans) = (Vec::new(), Vec::new(), Vec::new());
     for block in 1..=blocks {
         let record = records.iter().find(|record| record.block == block);
         let record = record.filter(|it| it.stored > 0);
@@ -36,9 +37,7 @@ pub(super) fn gather(run_folder: &Path, manifest: &Manifest, place: Place<'_>) -
             Some((record, Ok(columns))) => {
                 let block = Block::of(&columns);
                 parts.add(&columns, block.steady_from_ns);
-                if place.workload.kind == "closed" {
-                    ways.add(run_folder, manifest, record, &columns, block.steady_from_ns);
-                }
+                ways.add(run_folder, manifest, record, &columns, block.steady_from_ns);
                 block
             }
             Some((_, Err(error))) => {
@@ -48,19 +47,24 @@ pub(super) fn gather(run_folder: &Path, manifest: &Manifest, place: Place<'_>) -
         };
         samples.push(block.samples);
         courses.push(block.course);
+        spans.push(block.span);
     }
     let cell = Cell::new(samples);
     let mut result = figures(&cell, place, &records);
     let (of_ways, unpaired) = ways.into_results();
     result.parts = parts.into_results().into_iter().chain(of_ways).collect();
     result.unpaired = unpaired;
+    result.conditions = conditions::of(place, &records);
     let evidence = Evidence {
+        manifest,
+        place,
         records: &records,
         blocks,
         unreadable: &unreadable,
         result: &result,
         cell: &cell,
         courses: &courses,
+        spans: &spans,
     };
     let (verdict, reasons) = verdict::of(&evidence);
     result.verdict = verdict.to_owned();
@@ -117,6 +121,7 @@ fn figures(cell: &Cell, place: Place<'_>, records: &[&CellRecord]) -> CellResult
             .filter_map(|it| it.server_exit.as_ref())
             .map(|it| it.peak_memory_bytes)
             .max(),
+        conditions: ConditionsResult::default(),
         verdict: String::new(),
         reasons: Vec::new(),
     }

@@ -5,9 +5,11 @@ mod cells;
 mod clocks;
 mod compare;
 mod compute;
+mod conditions;
 pub mod curves;
 mod files;
 mod parallel;
+mod precision;
 pub mod schema;
 mod server_times;
 mod stamping;
@@ -16,5 +18,6 @@ mod ways;
 
 pub use compute::{compute, compute_of};
 pub use files::{ResultsError, load, manifest, parse_manifest, write};
+pub(crate) use precision::imprecise;
 pub use schema::Results;
 pub use server_times::enter_server_times;

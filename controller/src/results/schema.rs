@@ -100,10 +100,39 @@ pub struct CellResult {
     pub server_cpu_ns_per_call: Option<f64>,
     /// The largest resident set of any one of the server's processes.
     pub server_peak_memory_bytes: Option<u64>,
+    /// What it ran beside.
+    #[serde(default)]
+    pub conditions: ConditionsResult,
     /// `valid`, `inconclusive` or `invalid`.
     pub verdict: String,
     /// Why it is not valid, and what was cut as warm-up, a sentence each.
     pub reasons: Vec<String>,
+}
+
+/// What a cell ran beside, over all its blocks. Shares are `null` where agents or their kernels do not tell, or where the load ran for
+/// less than half a second in all.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConditionsResult {
+    /// CPU time of the driver over what it can use: one CPU where its clients are threads, which share one interpreter lock, otherwise
+    /// one for each client, as far as it has CPUs.
+    pub driver_busy: Option<f64>,
+    /// The CPUs that the driver may use.
+    pub driving: CpusResult,
+    /// The CPUs that the server may use.
+    pub serving: CpusResult,
+}
+
+/// The CPUs of a role while the load ran.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CpusResult {
+    /// Share of their time that the hypervisor gave to others.
+    pub stolen: Option<f64>,
+    /// Share of their time that neither server nor driver used, and that was not idle.
+    pub others: Option<f64>,
+    /// The slowest and the fastest block, by the fastest CPU after the load.
+    pub khz: Option<[u64; 2]>,
+    /// How often they were slowed down by heat.
+    pub throttled: Option<u64>,
 }
 
 /// A part of a sample.
@@ -138,7 +167,8 @@ pub struct RangeResult {
 /// One metric of one cell set against that of another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ComparisonResult {
-    /// `topology`: two topologies of one server; `server`: two servers in one topology; `stamping`: the blocks of a cell in which its
+    /// `topology`: two topologies of one server; `server`: two servers in one topology; `aa`: a server against its twin, which is the
+    /// same in all but its name: what this finds is noise; `stamping`: the blocks of a cell in which its
     /// server stamped, and those in which it did not.
     pub kind: String,
     /// The topology or server looked at, or `stamped`.
@@ -165,4 +195,10 @@ pub struct ComparisonResult {
     pub ratio_ci95: Option<[f64; 2]>,
     /// Whether the interval of the difference excludes 0.
     pub distinguishable: bool,
+    /// The smallest difference that the run could have told apart, half of the interval's width; of `aa` only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smallest_difference: Option<f64>,
+    /// That over the figure of `against`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smallest_share: Option<f64>,
 }

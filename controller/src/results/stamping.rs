@@ -6,10 +6,13 @@ use super::compute::Place;
 use super::schema::ComparisonResult;
 use crate::store::manifest::Manifest;
 
-/// One comparison a metric; none where all blocks were stamped, or none.
+/// One comparison a metric; none where all blocks were stamped, or none, and none of a twin.
 pub(super) fn cost(manifest: &Manifest, place: Place<'_>, cell: &Cell) -> Vec<ComparisonResult> {
     let records = || manifest.cells.iter().filter(|record| place.is_of(record));
-    if records().all(|it| it.stamps.is_some()) || records().all(|it| it.stamps.is_none()) {
+    if place.server.twin_of.is_some()
+        || records().all(|it| it.stamps.is_some())
+        || records().all(|it| it.stamps.is_none())
+    {
         return Vec::new();
     }
     let of = |stamped: bool| {
@@ -36,6 +39,8 @@ pub(super) fn cost(manifest: &Manifest, place: Place<'_>, cell: &Cell) -> Vec<Co
             ratio: found.ratio,
             ratio_ci95: found.ratio_ci95.map(Into::into),
             distinguishable: found.distinguishable,
+            smallest_difference: None,
+            smallest_share: None,
         })
     });
     compared.collect()

@@ -16,7 +16,7 @@ use super::stamped::Stamped;
 use crate::plan::{Cell, Plan};
 use crate::progress::RunEvent;
 use crate::store::incoming::{Arrived, Incoming, IncomingError};
-use crate::store::manifest::{CellRecord, CellStatus, Manifest};
+use crate::store::manifest::{CellRecord, CellStatus, Manifest, SilenceRecord};
 use crate::store::table::TableError;
 
 /// An agent ends a cell's processes within a second; one that takes this long is lost.
@@ -192,6 +192,13 @@ impl Going {
         self.interrupted = self.end.is_none();
         if self.interrupted {
             self.trouble.get_or_insert_with(|| "the run was interrupted".to_owned());
+        }
+    }
+
+    /// Nothing was heard of the agent of a host for a while; `name` is the host's.
+    pub(super) fn was_silent(&mut self, host: usize, name: &str, time: Duration) {
+        if self.uses(host) {
+            self.record.silences.push(SilenceRecord { host: name.to_owned(), seconds: time.as_secs_f64() });
         }
     }
 

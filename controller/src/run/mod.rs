@@ -7,6 +7,7 @@ mod enrolled;
 mod error;
 mod network;
 mod open;
+mod precise;
 mod prepare;
 mod record;
 mod resume;
@@ -54,6 +55,8 @@ pub(crate) struct Settings {
     pub plan_bytes: Vec<u8>,
     /// The cells to run, in order.
     pub cells: Vec<Cell>,
+    /// Those of blocks that run only where more are needed, in order.
+    pub spare: Vec<Cell>,
     /// The run to finish, instead of beginning one.
     pub unfinished: Option<Unfinished>,
     /// The folder that run folders are made in.

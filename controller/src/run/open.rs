@@ -35,7 +35,9 @@ impl Run<'_> {
         for number in hosts_in_use(&self.settings) {
             agents.push((number, self.agent_of(number, authority).await?));
         }
-        let expected = Duration::from_secs_f64(self.left(self.settings.cells.iter().copied()));
+        // At most: what a limit forbids it is to forbid now.
+        let all = self.settings.cells.iter().chain(&self.settings.spare);
+        let expected = Duration::from_secs_f64(self.left(all.copied()));
         let study = self.settings.plan.name.clone();
         let open = Open { protocol: PROTOCOL, run_id: run_id.to_owned(), study, controller: user_and_host(), expected };
         self.connect(agents, authority, &open, &sender).await?;

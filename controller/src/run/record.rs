@@ -8,16 +8,16 @@ use rpycbench_measure::statistics::quantile::linear;
 use rpycbench_measure::{Call, ClientModel, Workload};
 use rpycbench_probe::clock::raw_ns;
 use rpycbench_proto::message::{
-    CellName, ConfinementFacts, Driven, End, Exit, HostFacts, Link, Measure, Part, PythonFacts, Stamped, Stream,
+    CellName, ConfinementFacts, CpuUse, Driven, End, Exit, HostFacts, Link, Measure, Part, PythonFacts, Stamped, Stream,
 };
 use sha2::{Digest, Sha256};
 
 use super::Settings;
-use crate::plan::{Cell, DRIVER, NamedWorkload, Plan};
+use crate::plan::{Cell, DRIVER, NamedWorkload, Plan, Until};
 use crate::session::Agent;
 use crate::store::manifest::{
-    CellRecord, CellStatus, ExitRecord, HostRecord, LinkRecord, Manifest, MeasureRecord, PingRecord, SCHEMA,
-    ServerRecord, StampsRecord, TopologyRecord, WorkloadRecord,
+    CellRecord, CellStatus, CpuUseRecord, ExitRecord, HostRecord, LinkRecord, Manifest, MeasureRecord, PingRecord,
+    PrecisionRecord, SCHEMA, ServerRecord, StampsRecord, TopologyRecord, WorkloadRecord,
 };
 use crate::store::table::CellKey;
 
@@ -57,10 +57,17 @@ pub(super) fn manifest(settings: &Settings, run_id: &str, now: Timestamp) -> Man
             .iter()
             .map(|server| {
                 let (kind, mode) = server.kind_and_mode();
-                ServerRecord { name: server.name.clone(), kind: kind.to_owned(), mode: mode.to_owned() }
+                let twin_of = server.twin_of.map(|place| plan.servers[place].name.clone());
+                ServerRecord { name: server.name.clone(), kind: kind.to_owned(), mode: mode.to_owned(), twin_of }
             })
             .collect(),
         workloads: plan.workloads.iter().map(workload).collect(),
+        precision: plan.until.map(|Until { precision, max_blocks }| PrecisionRecord {
+            wanted: precision,
+            blocks: plan.blocks,
+            begun: plan.blocks,
+            max_blocks,
+        }),
         reference: plan.beside_published.then(|| "published-study".to_owned()),
         cells: Vec::new(),
         attempts: Vec::new(),
@@ -207,6 +214,7 @@ pub(super) fn cell(plan: &Plan, cell: Cell) -> CellRecord {
         driver_cpus: Vec::new(),
         server_exit: None,
         driver_exit: None,
+        silences: Vec::new(),
         wall_s: 0.0,
     }
 }
@@ -277,6 +285,11 @@ pub(super) fn difference(cell: &CellRecord, End { samples, driven, .. }: &End) -
 
 /// How a process ended, as the manifest has it.
 pub(super) fn exit(exit: Exit) -> ExitRecord {
-    let Exit { code, signal, asked, stderr, user_cpu_ns, system_cpu_ns, peak_memory_bytes, load_cpu_ns } = exit;
-    ExitRecord { code, signal, asked, stderr, user_cpu_ns, system_cpu_ns, peak_memory_bytes, load_cpu_ns }
+    let Exit { code, signal, asked, stderr, user_cpu_ns, system_cpu_ns, peak_memory_bytes, load_cpu_ns, cpu_use } =
+        exit;
+    let cpu_use = cpu_use.map(|found| {
+        let CpuUse { wall_ns, cpus, busy_ns, stolen_ns, khz_before, khz_after, throttled } = found;
+        CpuUseRecord { wall_ns, cpus, busy_ns, stolen_ns, khz_before, khz_after, throttled }
+    });
+    ExitRecord { code, signal, asked, stderr, user_cpu_ns, system_cpu_ns, peak_memory_bytes, load_cpu_ns, cpu_use }
 }

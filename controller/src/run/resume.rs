@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use super::record;
 use crate::plan::{Cell, Plan};
-use crate::results::ResultsError;
-use crate::store::manifest::{CellRecord, CellStatus, Manifest, StampsRecord};
+use crate::results::{self, ResultsError};
+use crate::store::manifest::{CellRecord, CellStatus, Manifest, PrecisionRecord, StampsRecord};
 use crate::store::{FolderError, RunFolder, samples, stamps};
 
 /// Where samples of attempts lie that another has taken the place of: not among those that count.
@@ -29,7 +29,7 @@ impl Unfinished {
     pub(crate) fn open(folder: &Path) -> Result<Self, ResultsError> {
         // `latest` may point elsewhere by the time the run is over.
         let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
-        Ok(Self { manifest: crate::results::manifest(&folder)?, folder })
+        Ok(Self { manifest: results::manifest(&folder)?, folder })
     }
 
     /// The plan that the run was made from.
@@ -42,6 +42,17 @@ impl Unfinished {
         let is_here =
             |cell: &Cell| self.manifest.cells.iter().any(|known| is_of(known, plan, *cell) && self.is_whole(known));
         cells.into_iter().filter(|cell| !is_here(cell)).collect()
+    }
+
+    /// The last of the blocks that were added for more precision; 0 where there is none.
+    pub(crate) fn last_added(&self) -> u32 {
+        self.manifest.precision.map_or(0, |asked| asked.begun)
+    }
+
+    /// Whether the run was asked for more precision than it has.
+    pub(crate) fn is_imprecise(&self) -> bool {
+        let imprecise = |asked: PrecisionRecord| results::imprecise(&self.folder, &self.manifest, asked.wanted);
+        self.manifest.precision.is_some_and(|asked| !imprecise(asked).is_empty())
     }
 
     /// Whether a cell was completed, and its samples and stamps are as many as were counted then.

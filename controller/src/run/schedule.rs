@@ -13,7 +13,7 @@ use crate::progress::RunEvent;
 use crate::store::manifest::CellStatus;
 
 /// A cell and its place in the order, from 1.
-type Numbered = (usize, Cell);
+pub(super) type Numbered = (usize, Cell);
 
 impl Run<'_> {
     /// Runs the cells, until one cannot be kept, no agent is left for them, or the user has had enough. Every cell ends up in
@@ -48,6 +48,9 @@ impl Run<'_> {
             if heed == Heed::Drain {
                 self.start_what_may(waiting, going).await?;
             }
+            if going.is_empty() && heed == Heed::Drain && waiting.is_empty() && self.add_block(waiting).await? {
+                continue;
+            }
             if going.is_empty() {
                 return Ok(());
             }
@@ -57,7 +60,10 @@ impl Run<'_> {
                     going.iter_mut().for_each(Going::interrupt);
                 }
                 Next::Tick => going.iter().for_each(|cell| self.reporter.tell(&cell.progress())),
-                Next::From(_, FromAgent::Silent(_)) => {}
+                Next::From(host, FromAgent::Silent(time)) => {
+                    let name = &self.settings.plan.hosts[host].name;
+                    going.iter_mut().for_each(|cell| cell.was_silent(host, name, time));
+                }
                 Next::From(host, FromAgent::Lost(reason)) => self.lose(host, &format!("is lost: {reason}"), going),
                 Next::From(host, FromAgent::Banned(since)) => self.lose(host, &format!("was banned on {since}"), going),
                 Next::From(host, FromAgent::Event(event)) => self.hear(host, *event, going)?,

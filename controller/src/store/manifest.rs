@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::words::{below, block, by_words, perhaps_word, word};
 
+mod conditions;
+mod precision;
 mod stamps;
+pub use conditions::{CpuUseRecord, SilenceRecord};
+pub use precision::PrecisionRecord;
 pub use stamps::{PairingRecord, StampsRecord};
 
 /// The newest layout of `run.json` this program writes and the only one it reads.
@@ -63,6 +67,9 @@ pub struct Manifest {
     pub servers: Vec<ServerRecord>,
     /// In the plan's order.
     pub workloads: Vec<WorkloadRecord>,
+    /// How precise the run was asked to be; absent where it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<PrecisionRecord>,
     /// A published result to set beside this one: `published-study`, or absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
@@ -248,6 +255,9 @@ pub struct ServerRecord {
     /// `threaded`, `forking`.
     #[serde(deserialize_with = "word")]
     pub mode: String,
+    /// The server that it is the same as in all but its name; absent where it is one of the plan's own.
+    #[serde(default, deserialize_with = "perhaps_word", skip_serializing_if = "Option::is_none")]
+    pub twin_of: Option<String>,
 }
 
 /// A workload of the plan.
@@ -349,6 +359,9 @@ pub struct CellRecord {
     pub server_exit: Option<ExitRecord>,
     /// How the driver ended.
     pub driver_exit: Option<ExitRecord>,
+    /// Agents that were not heard of for a while meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub silences: Vec<SilenceRecord>,
     /// From the first start to the last stop, as the controller saw it.
     pub wall_s: f64,
 }
@@ -395,6 +408,9 @@ pub struct ExitRecord {
     pub system_cpu_ns: u64,
     /// The largest resident set of any one process.
     pub peak_memory_bytes: u64,
-    /// CPU time between ready and told to end; servers only.
+    /// CPU time while the load ran: of a server between ready and told to end, of a driver between its target and its last word.
     pub load_cpu_ns: u64,
+    /// What the role's CPUs did in that time; absent where the agent or its kernel does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_use: Option<CpuUseRecord>,
 }

@@ -38,6 +38,7 @@ pub(crate) fn manifest(blocks: u32) -> Manifest {
         topologies: vec![topology("localhost", "turin", None)],
         servers: vec![server("rpyc-threaded", "rpyc", "threaded")],
         workloads: vec![workload("latency", "closed", 1, 4)],
+        precision: None,
         reference: None,
         attempts: Vec::new(),
         resumed: Vec::new(),
@@ -117,7 +118,7 @@ pub(crate) fn topology(name: &str, host: &str, baseline: Option<&str>) -> Topolo
 }
 
 pub(crate) fn server(name: &str, kind: &str, mode: &str) -> ServerRecord {
-    ServerRecord { name: name.to_owned(), kind: kind.to_owned(), mode: mode.to_owned() }
+    ServerRecord { name: name.to_owned(), kind: kind.to_owned(), mode: mode.to_owned(), twin_of: None }
 }
 
 pub(crate) fn workload(name: &str, kind: &str, clients: u32, requests: u32) -> WorkloadRecord {
@@ -199,6 +200,7 @@ fn cell(
         driver_cpus: Vec::new(),
         server_exit: None,
         driver_exit: None,
+        silences: Vec::new(),
         wall_s: 0.0,
     }
 }

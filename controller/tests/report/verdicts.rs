@@ -7,16 +7,23 @@ use tempfile::TempDir;
 
 use crate::run_folder;
 
-const SAMPLES: usize = 1_000;
+pub(crate) const SAMPLES: usize = 1_000;
 
 /// The one cell of a run whose samples take a typical 100 µs times `factor` of block and place in it (0..1).
 fn cell_of(blocks: u32, factor: impl Fn(&CellRecord, f64) -> f64) -> CellResult {
-    cell_of_durations(blocks, |cell| {
-        let mut uniform = uniform(u64::from(cell.block));
-        let noise = (0..SAMPLES).map(|_| (0..4).map(|_| uniform()).sum::<f64>() / 20.0 + 0.9);
-        let at = |number: usize| factor(cell, number as f64 / SAMPLES as f64);
-        noise.enumerate().map(|(number, noise)| (100_000.0 * noise * at(number)) as i64).collect()
-    })
+    cell_of_durations(blocks, |cell| durations(cell, |at| factor(cell, at)))
+}
+
+/// A block that nothing speaks against.
+pub(crate) fn steady(cell: &CellRecord) -> Vec<i64> {
+    durations(cell, |_| 1.0)
+}
+
+fn durations(cell: &CellRecord, factor: impl Fn(f64) -> f64) -> Vec<i64> {
+    let mut uniform = uniform(u64::from(cell.block));
+    let noise = (0..SAMPLES).map(|_| (0..4).map(|_| uniform()).sum::<f64>() / 20.0 + 0.9);
+    let at = |number: usize| factor(number as f64 / SAMPLES as f64);
+    noise.enumerate().map(|(number, noise)| (100_000.0 * noise * at(number)) as i64).collect()
 }
 
 fn cell_of_durations(blocks: u32, durations: impl Fn(&CellRecord) -> Vec<i64>) -> CellResult {
@@ -39,7 +46,7 @@ fn uniform(seed: u64) -> impl FnMut() -> f64 {
 }
 
 #[track_caller]
-fn assert_doubt(cell: &CellResult, expected: &str) {
+pub(crate) fn assert_doubt(cell: &CellResult, expected: &str) {
     assert_eq!(cell.verdict, "inconclusive", "{:?}", cell.reasons);
     assert_eq!(cell.reasons.len(), 1, "{:?}", cell.reasons);
     assert!(cell.reasons[0].contains(expected), "{:?}", cell.reasons);

@@ -3,7 +3,7 @@
 use rpycbench_measure::Confinement;
 
 use crate::message::{
-    CellName, CertificateState, ConfinementFacts, Consent, Exit, HostFacts, Link, Measure, Pinned, PythonFacts,
+    CellName, CertificateState, ConfinementFacts, Consent, CpuUse, Exit, HostFacts, Link, Measure, Pinned, PythonFacts,
 };
 use crate::pb;
 
@@ -174,14 +174,41 @@ impl From<pb::Pinned> for Pinned {
 
 impl From<Exit> for pb::Exit {
     fn from(exit: Exit) -> Self {
-        let Exit { code, signal, asked, stderr, user_cpu_ns, system_cpu_ns, peak_memory_bytes, load_cpu_ns } = exit;
-        Self { code, signal, asked, stderr, user_cpu_ns, system_cpu_ns, peak_memory_bytes, load_cpu_ns }
+        let Exit { code, signal, asked, stderr, user_cpu_ns, system_cpu_ns, peak_memory_bytes, load_cpu_ns, cpu_use } =
+            exit;
+        let cpu_use = cpu_use.map(Into::into);
+        Self { code, signal, asked, stderr, user_cpu_ns, system_cpu_ns, peak_memory_bytes, load_cpu_ns, cpu_use }
     }
 }
 
 impl From<pb::Exit> for Exit {
     fn from(exit: pb::Exit) -> Self {
-        let pb::Exit { code, signal, asked, stderr, user_cpu_ns, system_cpu_ns, peak_memory_bytes, load_cpu_ns } = exit;
-        Self { code, signal, asked, stderr, user_cpu_ns, system_cpu_ns, peak_memory_bytes, load_cpu_ns }
+        let pb::Exit {
+            code,
+            signal,
+            asked,
+            stderr,
+            user_cpu_ns,
+            system_cpu_ns,
+            peak_memory_bytes,
+            load_cpu_ns,
+            cpu_use,
+        } = exit;
+        let cpu_use = cpu_use.map(Into::into);
+        Self { code, signal, asked, stderr, user_cpu_ns, system_cpu_ns, peak_memory_bytes, load_cpu_ns, cpu_use }
+    }
+}
+
+impl From<CpuUse> for pb::CpuUse {
+    fn from(found: CpuUse) -> Self {
+        let CpuUse { wall_ns, cpus, busy_ns, stolen_ns, khz_before, khz_after, throttled } = found;
+        Self { wall_ns, cpus, busy_ns, stolen_ns, khz_before, khz_after, throttled }
+    }
+}
+
+impl From<pb::CpuUse> for CpuUse {
+    fn from(found: pb::CpuUse) -> Self {
+        let pb::CpuUse { wall_ns, cpus, busy_ns, stolen_ns, khz_before, khz_after, throttled } = found;
+        Self { wall_ns, cpus, busy_ns, stolen_ns, khz_before, khz_after, throttled }
     }
 }

@@ -801,9 +801,37 @@ pub struct Exit {
     /// The largest resident set of any one process.
     #[prost(uint64, tag = "7")]
     pub peak_memory_bytes: u64,
-    /// CPU time of the process and its descendants while the load ran; servers only.
+    /// CPU time of the process and its descendants while the load ran; of a server from when it was ready until it was told to end, of
+    /// a driver from its target until its last word.
     #[prost(uint64, tag = "8")]
     pub load_cpu_ns: u64,
+    /// What the role's CPUs did in that time; absent where the kernel does not tell, or the process did not come so far.
+    #[prost(message, optional, tag = "9")]
+    pub cpu_use: ::core::option::Option<CpuUse>,
+}
+/// What the CPUs that a role may use did while the load ran, read once before it and once after it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CpuUse {
+    /// Between the two readings.
+    #[prost(uint64, tag = "1")]
+    pub wall_ns: u64,
+    /// How many they are; times are sums over them.
+    #[prost(uint32, tag = "2")]
+    pub cpus: u32,
+    /// Whoever used them.
+    #[prost(uint64, tag = "3")]
+    pub busy_ns: u64,
+    /// The hypervisor gave to others what was wanted here.
+    #[prost(uint64, tag = "4")]
+    pub stolen_ns: u64,
+    /// Of the fastest of them, in kHz; absent where the kernel does not tell.
+    #[prost(uint64, optional, tag = "5")]
+    pub khz_before: ::core::option::Option<u64>,
+    #[prost(uint64, optional, tag = "6")]
+    pub khz_after: ::core::option::Option<u64>,
+    /// How often they were slowed down by heat; absent where the kernel does not tell.
+    #[prost(uint64, optional, tag = "7")]
+    pub throttled: ::core::option::Option<u64>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Failed {

@@ -38,11 +38,12 @@ const SCRIPT: &str = concat!(
     include_str!("page/tables.js"),
     include_str!("page/page.js"),
 );
-const TEMPLATES: [(&str, &str); 9] = [
+const TEMPLATES: [(&str, &str); 10] = [
     ("report.html", include_str!("templates/report.html")),
     ("cells.html", include_str!("templates/cells.html")),
     ("figures.html", include_str!("templates/figures.html")),
     ("comparisons.html", include_str!("templates/comparisons.html")),
+    ("noise.html", include_str!("templates/noise.html")),
     ("beside.html", include_str!("templates/beside.html")),
     ("hosts.html", include_str!("templates/hosts.html")),
     ("run.html", include_str!("templates/run.html")),

@@ -76,7 +76,12 @@ fn bar(view: &View<'_>, cell: &CellResult, parts: &[(&str, &str)]) -> Option<Bar
     Some(Bar {
         look: look(view, &cell.topology, &cell.server),
         count,
-        unpaired: cell.unpaired.values().copied().fold(0, u64::saturating_add),
+        // What the driver sees of a connection needs no stamps.
+        unpaired: if cell.metric == "connect" {
+            0
+        } else {
+            cell.unpaired.values().copied().fold(0, u64::saturating_add)
+        },
         parts: shares,
     })
 }

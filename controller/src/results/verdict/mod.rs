@@ -1,12 +1,17 @@
 //! Whether the figures of a cell can be believed, and if not, why.
 
+mod conditions;
+mod precision;
 mod samples;
 
 use rpycbench_measure::course::Course;
 use rpycbench_measure::statistics::Cell;
 
+use super::compute::Place;
 use super::schema::CellResult;
-use crate::store::manifest::{CellRecord, CellStatus};
+use crate::store::manifest::{CellRecord, CellStatus, Manifest};
+
+pub(super) use conditions::Span;
 
 /// More failures than this, and the successful samples are no fair picture of the server.
 const FAILED_SHARE_MAX: f64 = 0.01;
@@ -17,6 +22,8 @@ const DELAYED_ACK_NS: std::ops::RangeInclusive<f64> = 38e6..=50e6;
 
 /// What a verdict is made from.
 pub(super) struct Evidence<'a> {
+    pub(super) manifest: &'a Manifest,
+    pub(super) place: Place<'a>,
     pub(super) records: &'a [&'a CellRecord],
     /// Blocks in the plan.
     pub(super) blocks: u32,
@@ -26,6 +33,8 @@ pub(super) struct Evidence<'a> {
     pub(super) cell: &'a Cell,
     /// What the samples of each block tell in the order of their starts; none of a block without any.
     pub(super) courses: &'a [Option<Course>],
+    /// When the samples of each block were taken.
+    pub(super) spans: &'a [Option<Span>],
 }
 
 /// The verdict, and a sentence for each reason and each cut.
@@ -38,8 +47,9 @@ pub(super) fn of(evidence: &Evidence<'_>) -> (&'static str, Vec<String>) {
         (false, false) => "inconclusive",
         (false, true) => "valid",
     };
-    // What was cut is told, and condemns nothing: the figures are those of the steady part.
+    // What was cut, or ran beside, is told and condemns nothing: the figures are those of the steady part.
     reasons.extend(samples::cuts(evidence.courses));
+    reasons.extend(conditions::notes(evidence));
     (verdict, reasons)
 }
 
@@ -94,5 +104,7 @@ fn doubts(evidence: &Evidence<'_>) -> Vec<String> {
         ));
     }
     reasons.extend(samples::doubts(evidence.cell, evidence.courses));
+    reasons.extend(conditions::doubts(evidence));
+    reasons.extend(precision::doubt(evidence));
     reasons
 }

@@ -11,7 +11,7 @@ use crate::store::manifest::WorkloadRecord;
 const NOTHING: &str = "–";
 
 /// No templates yet; the filters that every report has.
-pub(super) fn environment() -> Result<Environment<'static>, minijinja::Error> {
+pub(crate) fn environment() -> Result<Environment<'static>, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment

@@ -7,9 +7,9 @@ use crate::store::samples::BlockColumns;
 
 /// What a block delivered.
 #[derive(Default)]
-pub(super) struct Block {
+pub(crate) struct Block {
     /// Without its warm-up.
-    pub(super) samples: BlockSamples,
+    pub(crate) samples: BlockSamples,
     /// None without a sample.
     pub(super) course: Option<Course>,
     /// When the first sample started that is in the figures of durations.
@@ -17,7 +17,7 @@ pub(super) struct Block {
 }
 
 impl Block {
-    pub(super) fn of(columns: &BlockColumns) -> Self {
+    pub(crate) fn of(columns: &BlockColumns) -> Self {
         let (starts, series) = series(columns);
         let failed = columns.ok.iter().filter(|ok| !**ok).count() as u64;
         let span = match (columns.start_ns.iter().min(), columns.end_ns.iter().max()) {

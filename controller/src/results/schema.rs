@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The newest layout of `results.json` this program writes and the only one it reads.
 pub const SCHEMA: u32 = 1;
 
 /// Everything computed from the samples of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Results {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -25,7 +26,7 @@ pub struct Results {
 }
 
 /// The figures of one topology × server × workload × driver.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CellResult {
     /// The topology's name.
     pub topology: String,
@@ -107,7 +108,7 @@ pub struct CellResult {
 }
 
 /// A part of a sample.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PartResult {
     /// Samples that have the part.
     pub count: u64,
@@ -123,7 +124,7 @@ pub struct PartResult {
 }
 
 /// How far a part can be told.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RangeResult {
     /// The median is within.
     pub p50: Option<[f64; 2]>,
@@ -136,7 +137,7 @@ pub struct RangeResult {
 }
 
 /// One metric of one cell set against that of another.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ComparisonResult {
     /// `topology`: two topologies of one server; `server`: two servers in one topology; `stamping`: the blocks of a cell in which its
     /// server stamped, and those in which it did not.

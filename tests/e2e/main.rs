@@ -17,6 +17,7 @@ mod counts;
 mod disks;
 mod edited;
 mod enrol;
+mod exports;
 mod lan_itself;
 mod limits;
 mod not_ready;

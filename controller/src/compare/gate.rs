@@ -51,7 +51,7 @@ impl FromStr for Gate {
         let sign = text.find(['<', '>']);
         let sign = sign.ok_or_else(|| wrong(format!("{text:?} has no sign"), "the sign is > or <"))?;
         let (name, rest) = text.split_at(sign);
-        let (name, limit) = (name.trim(), rest.get(1..).unwrap_or_default().trim());
+        let (name, amount) = (name.trim(), rest.get(1..).unwrap_or_default().trim());
         let metric = match name {
             "throughput" => Some(Metric::ThroughputPerS),
             "p99.9" => Some(Metric::P999),
@@ -59,12 +59,12 @@ impl FromStr for Gate {
         };
         let metric = metric.ok_or_else(|| wrong(format!("{name:?} is no figure"), FIGURES))?;
         let units = if metric == Metric::ThroughputPerS { RATES } else { TIMES };
-        let end = limit.find(|it: char| !(it.is_ascii_digit() || "+-.".contains(it))).unwrap_or(limit.len());
-        let (number, unit) = limit.split_at(end);
+        let end = amount.find(|it: char| !(it.is_ascii_digit() || "+-.".contains(it))).unwrap_or(amount.len());
+        let (number, unit) = amount.split_at(end);
         let number: f64 =
-            number.parse().map_err(|_| wrong(format!("{limit:?} does not begin with a number"), units))?;
+            number.parse().map_err(|_| wrong(format!("{amount:?} does not begin with a number"), units))?;
         let limit = parse_limit(metric, number, unit.trim());
-        let limit = limit.ok_or_else(|| wrong(format!("{limit:?} has no unit that {name} has"), units))?;
+        let limit = limit.ok_or_else(|| wrong(format!("{amount:?} has no unit that {name} has"), units))?;
         Ok(Self { text: text.trim().to_owned(), metric, above: rest.starts_with('>'), limit })
     }
 }

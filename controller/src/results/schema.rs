@@ -102,6 +102,7 @@ pub struct CellResult {
     /// The largest resident set of any one of the server's processes.
     pub server_peak_memory_bytes: Option<u64>,
     /// `valid`, `inconclusive` or `invalid`.
+    #[schemars(extend("enum" = ["valid", "inconclusive", "invalid"]))]
     pub verdict: String,
     /// Why it is not valid, and what was cut as warm-up, a sentence each.
     pub reasons: Vec<String>,

@@ -50,8 +50,7 @@ struct Dot {
 
 /// None where there is nothing to draw.
 pub(super) fn of(series: &Series) -> Option<Chart> {
-    let figures: [(&str, fn(&Point) -> Figure); 2] =
-        [("p50", |it| (it.p50, it.p50_ci95)), ("p99", |it| (it.p99, it.p99_ci95))];
+    let figures: [(&str, Figure); 2] = [("p50", |it| (it.p50, it.p50_ci95)), ("p99", |it| (it.p99, it.p99_ci95))];
     let points = || series.points.iter().flatten();
     let values = figures
         .iter()
@@ -75,12 +74,13 @@ pub(super) fn of(series: &Series) -> Option<Chart> {
     Some(Chart { width: WIDTH, height: HEIGHT, left: LEFT, right: WIDTH - RIGHT, ticks: ticks.into(), lines })
 }
 
-type Figure = (Option<f64>, Option<[f64; 2]>);
+/// Of a point, with its interval.
+type Figure = fn(&Point) -> (Option<f64>, Option<[f64; 2]>);
 
 fn line(
     series: &Series,
     name: &'static str,
-    figure: fn(&Point) -> Figure,
+    figure: Figure,
     x: &impl Fn(usize) -> f64,
     y: &impl Fn(f64) -> f64,
 ) -> Option<Line> {

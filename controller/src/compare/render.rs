@@ -28,9 +28,13 @@ pub fn markdown(document: &Document) -> Result<String, minijinja::Error> {
 /// When the template cannot be filled in.
 pub fn html(document: &Document) -> Result<String, minijinja::Error> {
     let title = format!("{} against {}", document.new.study, document.base.study);
-    let own = context! { title => title, kind => "comparison" };
-    html::fill(&PAGE, &Charts::of(document), context! { ..own, ..view(document) })
+    let charts = Charts::of(document);
+    let own = context! { title => title, kind => "comparison", why_no_chart => charts.why_not() };
+    html::fill(&PAGE, &charts, context! { ..own, ..view(document) })
 }
+
+/// Of more rows nobody reads a chart: the table has them all.
+const MOST_ROWS: usize = 60;
 
 /// Everything the templates speak of.
 fn view(document: &Document) -> Value {
@@ -152,6 +156,16 @@ impl<'a> Charts<'a> {
             metrics: cell.changes.iter().map(metric).collect(),
         });
         Self { confidence: document.confidence, changes: [Forest { rows: rows.collect() }] }
+    }
+
+    /// Why there is nothing to draw.
+    fn why_not(&self) -> Option<String> {
+        let [forest] = &self.changes;
+        match forest.rows.len() {
+            0 => Some("no two cells have samples that can be compared".to_owned()),
+            many if many > MOST_ROWS => Some(format!("{many} cells are too many for a chart; the table has them")),
+            _ => None,
+        }
     }
 }
 

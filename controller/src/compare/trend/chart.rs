@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::{Point, Series};
 use crate::report::number::significant;
 
-const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 190.0;
+const WIDTH: f64 = 960.0;
+const HEIGHT: f64 = 200.0;
 /// Left of the axis, for its figures.
 const LEFT: f64 = 62.0;
 const RIGHT: f64 = 44.0;

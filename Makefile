@@ -6,6 +6,10 @@ PLAN ?= deploy/plans/localhost.toml
 TOOLS := target/tools
 PYTHON := agent/python
 VENV := $(TOOLS)/python/bin
+# With the settings of the folder it is called in.
+RUFF := $(CURDIR)/$(VENV)/ruff --config pyproject.toml
+# Of what the controller writes for other programs.
+READERS := $(CURDIR)/tests/readers
 PREFIX ?= /usr/local
 UNITS := $(PREFIX)/lib/systemd/system
 # Of each parser, by `make fuzz`.
@@ -44,7 +48,7 @@ check: $(TOOLS)/python.made $(TOOLS)/bin/cargo-deny ## format, lints, licences, 
 	cargo test -q -p rpycbench-proto-generate
 	cargo fetch -q --locked
 	PATH="$(CURDIR)/$(TOOLS)/bin:$$PATH" cargo deny --offline check bans licenses sources
-	cd $(PYTHON) && $(CURDIR)/$(VENV)/ruff check . && $(CURDIR)/$(VENV)/ruff format --check . && $(CURDIR)/$(VENV)/mypy
+	cd $(PYTHON) && $(RUFF) check . $(READERS) && $(RUFF) format --check . $(READERS) && $(CURDIR)/$(VENV)/mypy
 
 fuzz: ## mutate what every parser is known to take, for $(FUZZ_SECONDS) s each; what goes wrong is in target/fuzz
 	host=$$(rustc -vV | sed -n 's/^host: //p') && \
@@ -111,14 +115,14 @@ proto: ## write proto/src/generated from the .proto files
 	cargo run -q -p rpycbench-proto-generate
 
 lock: $(TOOLS)/python.made ## lock the Python libraries anew, with hashes
-	$(VENV)/pip install -q uv
+	$(VENV)/python -m pip install -q uv
 	cd $(PYTHON)/requirements && for name in rpyc http dev; do \
 		$(CURDIR)/$(VENV)/uv pip compile -q --generate-hashes --universal --python-version 3.10 \
 			--custom-compile-command "make lock" --no-emit-index-url --output-file $$name.txt $$name.in; done
 
 fmt: $(TOOLS)/python.made ## format Rust and Python
 	cargo fmt --all
-	cd $(PYTHON) && $(CURDIR)/$(VENV)/ruff check --fix . && $(CURDIR)/$(VENV)/ruff format .
+	cd $(PYTHON) && $(RUFF) check --fix . $(READERS) && $(RUFF) format . $(READERS)
 
 clean: ## remove what was built, and this checkout's results
 	rm -rf target results

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use crate::compare::CompareError;
+use crate::compare::trend::TrendError;
 use crate::enrol::EnrolError;
+use crate::export::ExportError;
 use crate::home::HomeError;
 use crate::plan::PlanError;
 use crate::report::ReportError;
@@ -14,6 +17,7 @@ use crate::session::SessionError;
 pub(crate) mod code {
     pub(crate) const INTERNAL: u8 = 1;
     pub(crate) const USAGE: u8 = 2;
+    pub(crate) const TRIPPED: u8 = 3;
     pub(crate) const INCOMPLETE: u8 = 4;
     pub(crate) const AGENT: u8 = 5;
 }
@@ -32,6 +36,16 @@ pub(crate) enum Error {
     #[error(transparent)]
     Report(#[from] ReportError),
     #[error(transparent)]
+    Export(#[from] ExportError),
+    #[error(transparent)]
+    Compare(#[from] CompareError),
+    #[error(transparent)]
+    Trend(#[from] TrendError),
+    #[error("a gate has tripped: {}", listed(.0))]
+    Tripped(Vec<String>),
+    #[error("a gate could not be judged: {}", listed(.0))]
+    Unjudged(Vec<String>),
+    #[error(transparent)]
     Telemetry(#[from] rpycbench_process::telemetry::TelemetryError),
     #[error(transparent)]
     Enrol(#[from] EnrolError),
@@ -47,6 +61,15 @@ pub(crate) enum Error {
     Aborted,
 }
 
+/// The first of them: all are in what was told before.
+fn listed(found: &[String]) -> String {
+    match found {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first, others @ ..] => format!("{first}, and {} more", others.len()),
+    }
+}
+
 fn incomplete(missing: usize, of: usize, first: &str, folder: &std::path::Path) -> String {
     let folder = folder.display();
     format!("run incomplete: {missing} of {of} cells are not complete, first {first}; the rest is kept in {folder}")
@@ -55,14 +78,15 @@ fn incomplete(missing: usize, of: usize, first: &str, folder: &std::path::Path) 
 impl Error {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Plan(_) | Self::Usage(_) | Self::Telemetry(_) => code::USAGE,
+            Self::Plan(_) | Self::Usage(_) | Self::Compare(_) | Self::Trend(_) | Self::Telemetry(_) => code::USAGE,
+            Self::Tripped(_) => code::TRIPPED,
             Self::Run(error) => run_code(error),
             Self::Contact(error) => session_code(error),
             Self::Enrol(EnrolError::Code(_)) | Self::Home(HomeError::Unknown { .. }) => code::USAGE,
             Self::Enrol(EnrolError::Home(_) | EnrolError::Certificates(_)) | Self::Home(_) => code::INTERNAL,
             Self::Enrol(_) => code::AGENT,
-            Self::Results(_) | Self::Report(_) | Self::Signals(_) => code::INTERNAL,
-            Self::Incomplete { .. } | Self::Aborted => code::INCOMPLETE,
+            Self::Results(_) | Self::Report(_) | Self::Export(_) | Self::Signals(_) => code::INTERNAL,
+            Self::Incomplete { .. } | Self::Unjudged(_) | Self::Aborted => code::INCOMPLETE,
         }
     }
 }

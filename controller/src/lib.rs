@@ -6,11 +6,13 @@
 
 pub mod cli;
 mod clock;
+pub mod compare;
 mod contact;
 pub mod conversation;
 mod dial;
 mod enrol;
 mod error;
+pub mod export;
 mod home;
 mod local_agent;
 mod plain;

@@ -14,6 +14,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use browser::Browser;
+use rpycbench_controller::compare::trend::{self, Trend};
+use rpycbench_controller::compare::{self, Axis, Run, Wanted};
 use rpycbench_controller::store::manifest::{CellStatus, Manifest};
 use rpycbench_controller::{report, results};
 use run_folder::{lifelike, plan_cells, save, server, study, workload, write};
@@ -81,6 +83,33 @@ fn every_chart_is_drawn_and_nothing_leaves_the_page() {
     let paint =
         "performance.getEntriesByType('paint').map((it) => `${it.name} ${it.startTime.toFixed(0)} ms`).join(', ')";
     println!("{}, {} bytes", browser.value(paint), fs::metadata(&page).unwrap().len());
+}
+
+#[test]
+fn pages_of_comparisons_and_trends_are_as_sound_as_those_of_runs() {
+    let Some(mut browser) = Browser::start() else { return };
+    let folder = TempDir::new().unwrap();
+    let runs = ["a", "b"].map(|name| {
+        let path = folder.path().join(name);
+        let mut manifest = study(4, true);
+        manifest.started = format!("2026-01-02T03:04:0{}Z", name.len());
+        write(&path, &mut manifest, |cell| Some(lifelike(cell, 400)));
+        Run::open(&path).unwrap()
+    });
+    let page = folder.path().join("compare.html");
+    let document = compare::compare(&runs[0], &runs[1], &Axis::Runs, &Wanted::default()).unwrap();
+    fs::write(&page, compare::html(&document).unwrap()).unwrap();
+    is_sound(&mut browser, &page);
+    assert_eq!(browser.value("document.querySelectorAll('figure.chart').length"), json!(1));
+    assert_eq!(browser.value("document.querySelectorAll('#changes tbody tr').length"), json!(18 * 7));
+    let page = folder.path().join("trend.html");
+    fs::write(&page, trend::html(&Trend::of(folder.path()).unwrap()).unwrap()).unwrap();
+    browser.open(&page);
+    assert!(browser.complaints().is_empty(), "{:#?}", browser.complaints());
+    assert_eq!(browser.value("document.querySelectorAll('figure.chart circle').length"), json!(18 * 2 * 2));
+    let outside =
+        "[...document.querySelectorAll('.plot svg')].filter((it) => it.getBBox().x < 0 || it.getBBox().y < 0).length";
+    assert_eq!(browser.value(outside), json!(0));
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod counts;
 mod disks;
 mod edited;
 mod enrol;
+mod exports;
 mod lan_itself;
 mod limits;
 mod live;

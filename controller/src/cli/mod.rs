@@ -3,13 +3,16 @@
 mod agents;
 mod check;
 mod clock;
+mod compare;
 mod enrol;
+mod report;
+mod trend;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use rpycbench_process::{Shutdown, Telemetry};
 use wildmatch::WildMatch;
@@ -19,9 +22,9 @@ use crate::home::Home;
 use crate::plain::plain;
 use crate::plan::{Cell, Plan};
 use crate::progress::{Reporter, RunEvent};
+use crate::results;
 use crate::run::{self, Finished, Settings, Unfinished};
 use crate::store::manifest::CellStatus;
-use crate::{report, results};
 
 /// Measures what Python services speak: RPyC against HTTP, on one host and between hosts.
 #[derive(Debug, Parser)]
@@ -63,13 +66,11 @@ enum Command {
         plan: PathBuf,
     },
     /// Make results and reports of a run again from its samples.
-    Report {
-        /// The run folder.
-        run_dir: PathBuf,
-        /// What to make; default: everything.
-        #[arg(long, value_delimiter = ',', value_enum)]
-        format: Vec<Format>,
-    },
+    Report(report::Asked),
+    /// What has changed between two runs, or between two topologies or servers of one.
+    Compare(compare::Asked),
+    /// How the figures of a study went from run to run: trend.html and trend.md in a folder of run folders.
+    Trend(trend::Asked),
     /// Bring in an agent on another host.
     Enrol {
         /// The agent, as host:port.
@@ -124,17 +125,6 @@ enum AgentsCommand {
     },
 }
 
-/// What `report` can make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// report.md and the graphs.
-    Md,
-    /// report.html, one file that works offline.
-    Html,
-    /// results.json, results_local.json, results_remote.json.
-    Json,
-}
-
 /// Parses the command line, does what it says and gives the exit code of the contract.
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
@@ -143,7 +133,9 @@ pub fn main() -> ExitCode {
             run(plan.as_deref(), resume.as_deref(), out, only.as_deref(), reporter, otlp)
         }
         Command::Check { plan } => Plan::load(&plan).map_err(Error::from).map(|(plan, _)| say(&check::describe(&plan))),
-        Command::Report { run_dir, format } => make_report(&run_dir, &format).map(|report| say(&report)),
+        Command::Report(asked) => report::run(&asked),
+        Command::Compare(asked) => compare::run(&asked),
+        Command::Trend(asked) => trend::run(&asked),
         Command::Enrol { address, code, ssh } => enrol::enrol(address, code, ssh),
         Command::Agents { command, json } => match command.unwrap_or(AgentsCommand::List) {
             AgentsCommand::List => agents::list(json),
@@ -205,8 +197,8 @@ async fn run(
     results::enter_server_times(folder.path())?;
     let results = results::compute(folder.path())?;
     results::write(folder.path(), &results)?;
-    let report = report::write(folder.path(), &results)?;
-    let page = report::write_page(folder.path(), &results)?;
+    let report = crate::report::write(folder.path(), &results)?;
+    let page = crate::report::write_page(folder.path(), &results)?;
     reporter.tell(&RunEvent::RunFinished {
         complete: results.complete,
         folder: folder.path().to_owned(),
@@ -279,21 +271,4 @@ fn left(plan: &Plan, cells: Vec<Cell>, unfinished: Option<&Unfinished>) -> (Vec<
 /// Where state lies.
 fn home() -> Result<Home, Error> {
     rpycbench_process::home::folder().map(Home::new).map_err(|error| Error::Usage(error.to_string()))
-}
-
-fn make_report(run_dir: &Path, formats: &[Format]) -> Result<String, Error> {
-    let wants = |format| formats.is_empty() || formats.contains(&format);
-    let results = results::compute(run_dir)?;
-    let mut made = Vec::new();
-    if wants(Format::Json) {
-        results::write(run_dir, &results)?;
-        made.push(run_dir.join("results.json"));
-    }
-    if wants(Format::Md) {
-        made.push(report::write(run_dir, &results)?);
-    }
-    if wants(Format::Html) {
-        made.push(report::write_page(run_dir, &results)?);
-    }
-    Ok(made.iter().map(|path| format!("made {}\n", path.display())).collect())
 }

@@ -6,15 +6,15 @@
 mod context;
 mod error;
 mod graphs;
-mod html;
+pub(crate) mod html;
 mod markdown;
 mod network;
 mod noise;
-mod number;
+pub(crate) mod number;
 mod pairs;
 mod published;
 mod summary;
-mod template;
+pub(crate) mod template;
 mod view;
 mod ways;
 

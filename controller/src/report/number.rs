@@ -1,7 +1,7 @@
 //! Numbers and free text as a reader sees them.
 
 /// Three significant digits, and never less than the digits before the point.
-pub(super) fn significant(value: f64) -> String {
+pub(crate) fn significant(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return if value == 0.0 { "0".to_owned() } else { "–".to_owned() };
     }
@@ -10,13 +10,13 @@ pub(super) fn significant(value: f64) -> String {
 }
 
 /// [`significant`] with the sign in front, also where it is plus.
-pub(super) fn signed(value: f64) -> String {
+pub(crate) fn signed(value: f64) -> String {
     let sign = if value > 0.0 { "+" } else { "" };
     format!("{sign}{}", significant(value))
 }
 
 /// Free text such that Markdown shows it as it is, on one line, also within a table.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     // At the start of a line these begin a list or underline a heading.
     if text.starts_with(['-', '+', '=']) {

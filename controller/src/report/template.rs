@@ -12,7 +12,7 @@ const NOTHING: &str = "–";
 const NOT_KNOWN: &str = "not known";
 
 /// No templates yet; the filters that every report has.
-pub(super) fn environment() -> Result<Environment<'static>, minijinja::Error> {
+pub(crate) fn environment() -> Result<Environment<'static>, minijinja::Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment

@@ -8,9 +8,9 @@ use crate::store::samples::BlockColumns;
 
 /// What a block delivered.
 #[derive(Default)]
-pub(super) struct Block {
+pub(crate) struct Block {
     /// Without its warm-up.
-    pub(super) samples: BlockSamples,
+    pub(crate) samples: BlockSamples,
     /// When its samples were taken; none without one.
     pub(super) span: Option<Span>,
     /// None without a sample.
@@ -20,7 +20,7 @@ pub(super) struct Block {
 }
 
 impl Block {
-    pub(super) fn of(columns: &BlockColumns) -> Self {
+    pub(crate) fn of(columns: &BlockColumns) -> Self {
         let (starts, series) = series(columns);
         let failed = columns.ok.iter().filter(|ok| !**ok).count() as u64;
         let span = columns.start_ns.iter().min().zip(columns.end_ns.iter().max());

@@ -15,9 +15,11 @@ use crate::store::manifest::{CellRecord, Manifest};
 use crate::store::samples::{self, BlockColumns};
 
 /// A cell, for comparisons, and its figures.
-pub(super) struct Gathered {
-    pub(super) cell: Cell,
-    pub(super) result: CellResult,
+pub(crate) struct Gathered {
+    /// The samples of its blocks.
+    pub(crate) cell: Cell,
+    /// What they say.
+    pub(crate) result: CellResult,
 }
 
 /// Reads the blocks of a cell. One that cannot be read counts as one that delivered nothing, and the verdict says so.

@@ -51,6 +51,13 @@ pub fn compute_of(run_folder: &Path, manifest: &Manifest) -> Results {
     }
 }
 
+/// Every cell of a run with its samples, in the order of the workloads.
+pub(crate) fn gathered(run_folder: &Path, manifest: &Manifest) -> Vec<Gathered> {
+    let workloads = manifest.workloads.iter();
+    let places: Vec<_> = workloads.flat_map(|workload| places(manifest, workload)).collect();
+    in_parallel(&places, |&place| cells::gather(run_folder, manifest, place))
+}
+
 /// Where a cell stands in the plan, apart from its blocks.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {

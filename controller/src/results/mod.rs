@@ -16,6 +16,9 @@ mod stamping;
 mod verdict;
 mod ways;
 
+pub(crate) use block::Block;
+pub(crate) use cells::Gathered;
+pub(crate) use compute::gathered;
 pub use compute::{compute, compute_of};
 pub use files::{ResultsError, load, manifest, parse_manifest, write};
 pub(crate) use precision::imprecise;

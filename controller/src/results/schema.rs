@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The newest layout of `results.json` this program writes and the only one it reads.
 pub const SCHEMA: u32 = 1;
 
 /// Everything computed from the samples of a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Results {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -25,7 +26,7 @@ pub struct Results {
 }
 
 /// The figures of one topology × server × workload × driver.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CellResult {
     /// The topology's name.
     pub topology: String,
@@ -104,6 +105,7 @@ pub struct CellResult {
     #[serde(default)]
     pub conditions: ConditionsResult,
     /// `valid`, `inconclusive` or `invalid`.
+    #[schemars(extend("enum" = ["valid", "inconclusive", "invalid"]))]
     pub verdict: String,
     /// Why it is not valid, and what was cut as warm-up, a sentence each.
     pub reasons: Vec<String>,
@@ -111,7 +113,7 @@ pub struct CellResult {
 
 /// What a cell ran beside, over all its blocks. Shares are `null` where agents or their kernels do not tell, or where the load ran for
 /// less than half a second in all.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ConditionsResult {
     /// CPU time of the driver over what it can use: one CPU where its clients are threads, which share one interpreter lock, otherwise
     /// one for each client, as far as it has CPUs.
@@ -123,7 +125,7 @@ pub struct ConditionsResult {
 }
 
 /// The CPUs of a role while the load ran.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CpusResult {
     /// Share of their time that the hypervisor gave to others.
     pub stolen: Option<f64>,
@@ -136,7 +138,7 @@ pub struct CpusResult {
 }
 
 /// A part of a sample.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PartResult {
     /// Samples that have the part.
     pub count: u64,
@@ -152,7 +154,7 @@ pub struct PartResult {
 }
 
 /// How far a part can be told.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RangeResult {
     /// The median is within.
     pub p50: Option<[f64; 2]>,
@@ -165,7 +167,7 @@ pub struct RangeResult {
 }
 
 /// One metric of one cell set against that of another.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ComparisonResult {
     /// `topology`: two topologies of one server; `server`: two servers in one topology; `aa`: a server against its twin, which is the
     /// same in all but its name: what this finds is noise; `stamping`: the blocks of a cell in which its

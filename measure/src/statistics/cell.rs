@@ -1,7 +1,7 @@
 //! The samples of a cell, and what is computed from them once.
 
 use super::figure::Figure;
-use super::interval::Interval;
+use super::interval::{Confidence, Interval};
 use super::metric::Metric;
 use super::percentile::NoInterval;
 use super::quantile;
@@ -133,8 +133,8 @@ impl Cell {
     /// Where an interval would not hold the truth as often as it says.
     pub fn try_interval(&self, metric: Metric) -> Result<Interval, NoInterval> {
         let figure = self.figure(metric).ok_or(NoInterval::NoSamples)?;
-        let t = figure.student_t().ok_or(NoInterval::OneBlock)?;
-        figure.limits(&self.blocks, t)
+        let reach = figure.reach(Confidence::P95).ok_or(NoInterval::OneBlock)?;
+        figure.limits(&self.blocks, reach)
     }
 
     pub(super) fn figure(&self, metric: Metric) -> Option<&Figure> {

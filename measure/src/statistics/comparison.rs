@@ -25,11 +25,12 @@
 //! different ways, so near the edge one may include equality and the other not.
 //!
 //! Each comparison stands for itself at 95 %: of twenty pairs that do not differ, one is expected to look as if it did.
-//! How often it does: see [`statistics`](super).
+//! How often it does: see [`statistics`](super). Where many are looked at together, [`change`] takes another confidence:
+//! see [`discovery`](super::discovery).
 
 use super::cell::Cell;
 use super::figure::Figure;
-use super::interval::{Interval, student_t_975};
+use super::interval::{Confidence, Interval};
 use super::metric::Metric;
 
 /// A figure of one cell (`of`) set against that of another (`against`).
@@ -47,6 +48,36 @@ pub struct Comparison {
     pub distinguishable: bool,
 }
 
+/// A figure of one cell set against that of another, with intervals of the confidence asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Change {
+    /// As in [`Comparison`].
+    pub difference: f64,
+    /// Its interval; none unless each cell has one of its own.
+    pub difference_interval: Option<Interval>,
+    /// As in [`Comparison`].
+    pub ratio: Option<f64>,
+    /// Its interval; none without one of the difference, or where a figure may be 0.
+    pub ratio_interval: Option<Interval>,
+}
+
+impl Change {
+    /// Whether no interval of it includes equality; false where there is none.
+    pub fn is_told_apart(&self) -> bool {
+        let ratio_is_one = self.ratio_interval.is_some_and(|interval| interval.contains(1.0));
+        self.difference_interval.is_some_and(|interval| !interval.contains(0.0)) && !ratio_is_one
+    }
+}
+
+/// How the blocks of two cells lie in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    /// Block b of both within a short time: two cells of one run. They are compared in pairs where the same blocks have a say.
+    Interleaved,
+    /// In runs of their own, which share nothing: they are compared as independent.
+    Apart,
+}
+
 /// The smallest difference that two cells could have told apart.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SmallestDifference {
@@ -58,16 +89,26 @@ pub struct SmallestDifference {
 
 /// Compares one figure of two cells; none unless both have it.
 pub fn compare(of: &Cell, against: &Cell, metric: Metric) -> Option<Comparison> {
-    let (one, other) = (of.value(metric)?, against.value(metric)?);
-    let pair = Pair::of(of, against, metric);
-    let difference_ci95 = pair.as_ref().and_then(Pair::difference);
-    let ratio = (one > 0.0 && other > 0.0).then(|| one / other).filter(|ratio| ratio.is_finite());
+    let change = change(of, against, metric, Relation::Interleaved, Confidence::P95)?;
     Some(Comparison {
+        difference: change.difference,
+        difference_ci95: change.difference_interval,
+        ratio: change.ratio,
+        ratio_ci95: change.ratio_interval,
+        distinguishable: change.difference_interval.is_some_and(|interval| !interval.contains(0.0)),
+    })
+}
+
+/// The same for cells of that relation, with intervals of that confidence.
+pub fn change(of: &Cell, against: &Cell, metric: Metric, relation: Relation, confidence: Confidence) -> Option<Change> {
+    let (one, other) = (of.value(metric)?, against.value(metric)?);
+    let pair = Pair::of(of, against, metric, relation, confidence);
+    let ratio = (one > 0.0 && other > 0.0).then(|| one / other).filter(|ratio| ratio.is_finite());
+    Some(Change {
         difference: one - other,
-        difference_ci95,
+        difference_interval: pair.as_ref().and_then(Pair::difference),
         ratio,
-        ratio_ci95: ratio.and_then(|_| pair.as_ref()?.ln()?.difference()?.exp()),
-        distinguishable: difference_ci95.is_some_and(|interval| !interval.contains(0.0)),
+        ratio_interval: ratio.and_then(|_| pair.as_ref()?.ln()?.difference()?.exp()),
     })
 }
 
@@ -77,7 +118,8 @@ pub fn compare(of: &Cell, against: &Cell, metric: Metric) -> Option<Comparison> 
 /// right on average then excludes 0 in half of all runs. To be found four times in five, it has to be 1.3 to 1.4 times
 /// as large from 5 blocks on. Best asked of a pair that is known not to differ, measured twice in one run (A/A).
 pub fn smallest_difference(of: &Cell, against: &Cell, metric: Metric) -> Option<SmallestDifference> {
-    let absolute = Pair::of(of, against, metric)?.difference()?.half_width();
+    let pair = Pair::of(of, against, metric, Relation::Interleaved, Confidence::P95)?;
+    let absolute = pair.difference()?.half_width();
     let base = against.value(metric).filter(|base| *base > 0.0);
     Some(SmallestDifference { absolute, relative: base.map(|base| absolute / base) })
 }
@@ -90,14 +132,18 @@ struct Pair {
 }
 
 impl Pair {
-    fn of(of: &Cell, against: &Cell, metric: Metric) -> Option<Self> {
+    fn of(of: &Cell, against: &Cell, metric: Metric, relation: Relation, confidence: Confidence) -> Option<Self> {
         let (one, other) = (of.figure(metric)?, against.figure(metric)?);
-        let correlation = correlation(one.deviations(), other.deviations());
-        let t = match correlation {
-            Some(_) => one.student_t()?,
-            None => student_t_975(welch([standard_error(one, of)?, standard_error(other, against)?])?)?,
+        let correlation = match relation {
+            Relation::Interleaved => correlation(one.deviations(), other.deviations()),
+            Relation::Apart => None,
         };
-        let limits = [one.limits(of.blocks(), t).ok()?, other.limits(against.blocks(), t).ok()?];
+        let degrees_of_freedom = match correlation {
+            Some(_) => one.degrees_of_freedom()?,
+            None => welch([standard_error(one, of)?, standard_error(other, against)?])?,
+        };
+        let reach = confidence.reach(degrees_of_freedom)?;
+        let limits = [one.limits(of.blocks(), reach).ok()?, other.limits(against.blocks(), reach).ok()?];
         Some(Self {
             estimates: [one.estimate(), other.estimate()],
             limits,
@@ -145,9 +191,9 @@ struct StandardError {
 }
 
 fn standard_error(figure: &Figure, cell: &Cell) -> Option<StandardError> {
-    let t = figure.student_t()?;
-    let half_width = figure.limits(cell.blocks(), t).ok()?.half_width();
-    Some(StandardError { square: (half_width / t).powi(2), degrees_of_freedom: figure.degrees_of_freedom()? })
+    let reach = figure.reach(Confidence::P95)?;
+    let half_width = figure.limits(cell.blocks(), reach).ok()?.half_width();
+    Some(StandardError { square: (half_width / reach.t).powi(2), degrees_of_freedom: figure.degrees_of_freedom()? })
 }
 
 /// Degrees of freedom of the difference of two independent estimates.

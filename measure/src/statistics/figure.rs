@@ -1,7 +1,7 @@
 //! One figure of a cell with all that its interval and its comparisons are made of.
 
 use super::cell::BlockSamples;
-use super::interval::{Interval, student_t_975};
+use super::interval::{Confidence, Interval, Reach};
 use super::jackknife::Replicates;
 use super::metric::{Definition, Metric};
 use super::percentile::{NoInterval, Shares};
@@ -46,18 +46,18 @@ impl Figure {
     }
 
     /// Of that many degrees of freedom.
-    pub(super) fn student_t(&self) -> Option<f64> {
-        student_t_975(self.degrees_of_freedom()?)
+    pub(super) fn reach(&self, confidence: Confidence) -> Option<Reach> {
+        confidence.reach(self.degrees_of_freedom()?)
     }
 
-    /// The ends at `t` standard errors, or what comes nearest to that in a skewed tail. `blocks` are those the figure
+    /// The ends at `reach` standard errors, or what comes nearest to that in a skewed tail. `blocks` are those the figure
     /// was made of.
-    pub(super) fn limits(&self, blocks: &[BlockSamples], t: f64) -> Result<Interval, NoInterval> {
+    pub(super) fn limits(&self, blocks: &[BlockSamples], reach: Reach) -> Result<Interval, NoInterval> {
         match self {
-            Self::Average(replicates) => replicates.limits(t),
+            Self::Average(replicates) => replicates.limits(reach.t),
             Self::Percentile(shares) => match shares.lacking() {
                 Some(lacking) => return Err(lacking),
-                None => shares.limits(blocks, t),
+                None => shares.limits(blocks, reach),
             },
         }
         .ok_or(NoInterval::Unbounded)

@@ -11,6 +11,7 @@
 //! - [`Interval`]: a 95 % confidence interval for a [`Metric`] of a cell, see [`jackknife`] and [`percentile`].
 //! - [`Precision`]: how narrow an interval is wanted.
 //! - [`Comparison`]: difference and ratio of a [`Metric`] between two cells, see [`comparison`].
+//! - [`Change`]: the same with intervals of another confidence, as [`discovery`] asks for where many are looked at together.
 //! - [`quantile`]: percentiles of the exact samples, as numpy takes them.
 //!
 //! # How often intervals hold
@@ -47,6 +48,7 @@
 
 mod cell;
 pub mod comparison;
+pub mod discovery;
 mod figure;
 mod interval;
 pub mod jackknife;
@@ -57,9 +59,9 @@ pub mod quantile;
 mod summary;
 
 pub use cell::{BlockSamples, Cell};
-pub use comparison::{Comparison, SmallestDifference, compare, smallest_difference};
-pub use interval::Interval;
+pub use comparison::{Change, Comparison, Relation, SmallestDifference, change, compare, smallest_difference};
 pub(crate) use interval::NORMAL_975;
+pub use interval::{Confidence, Interval};
 pub use metric::Metric;
 pub use percentile::NoInterval;
 pub use precision::{Precision, PrecisionError, Shortfall};

@@ -25,7 +25,7 @@
 //! given hold the truth: see [`statistics`](super).
 
 use super::cell::BlockSamples;
-use super::interval::{Interval, NORMAL_975, beta_025, beta_975, student_t_975};
+use super::interval::{Confidence, Interval, Reach, beta_quantile};
 use super::metric::Quantile;
 use super::quantile;
 
@@ -106,9 +106,9 @@ impl Shares {
         self.lacking
     }
 
-    /// The ends for a multiple `t` of the standard error, among the samples of `blocks`.
-    pub(super) fn limits(&self, blocks: &[BlockSamples], t: f64) -> Option<Interval> {
-        let effective = self.effective(t);
+    /// The ends for that reach, among the samples of `blocks`.
+    pub(super) fn limits(&self, blocks: &[BlockSamples], reach: Reach) -> Option<Interval> {
+        let effective = self.effective(reach);
         let below = effective * self.quantile.share();
         let beyond = effective * self.quantile.beyond();
         if below < EXPECTED_MIN || beyond < EXPECTED_MIN {
@@ -118,13 +118,13 @@ impl Shares {
         // Places count from 0, and a share of n samples ends half a sample before the n-th.
         let place = |share: f64| share * self.count as f64 - 0.5;
         let estimate = self.quantile.share() * (self.count as f64 - 1.0);
-        let low = place(beta_025(below, beyond + 1.0)).min(estimate);
-        let high = place(beta_975(below + 1.0, beyond)).max(estimate);
+        let low = place(beta_quantile(below, beyond + 1.0, -reach.normal)).min(estimate);
+        let high = place(beta_quantile(below + 1.0, beyond, reach.normal)).max(estimate);
         let (low, high) = (quantile::pooled_between(&parts, low)?, quantile::pooled_between(&parts, high)?);
         Some(Interval { low, high })
     }
 
-    fn effective(&self, t: f64) -> f64 {
+    fn effective(&self, reach: Reach) -> f64 {
         let blocks = self.deviations.iter().flatten().count() as f64;
         let squares: f64 = self.deviations.iter().flatten().map(|deviation| deviation.powi(2)).sum();
         let variance = blocks / (blocks - 1.0) * squares;
@@ -133,18 +133,18 @@ impl Shares {
         if variance < (one_sample / 4.0).powi(2) {
             return self.count as f64;
         }
-        self.quantile.share() * self.quantile.beyond() / variance * (NORMAL_975 / t).powi(2)
+        self.quantile.share() * self.quantile.beyond() / variance * reach.left()
     }
 }
 
 fn lacking(quantile: Quantile, blocks: &[BlockSamples], count: usize) -> Option<NoInterval> {
     let with_samples = blocks.iter().filter(|block| !block.durations_ns().is_empty()).count();
-    let t = student_t_975(with_samples.checked_sub(1)? as f64)?;
+    let reach = Confidence::P95.reach(with_samples.checked_sub(1)? as f64)?;
     let is_tail = quantile.beyond() < 0.5;
     if is_tail && with_samples < TAIL_BLOCKS_MIN {
         return Some(NoInterval::FewBlocks);
     }
-    let counting = quantile.beyond() * (NORMAL_975 / t).powi(2);
+    let counting = quantile.beyond() * reach.left();
     if counting * (count as f64) < BEYOND_MIN {
         return Some(NoInterval::FewBeyond);
     }

@@ -1,6 +1,8 @@
 //! Comparisons of two cells.
 
-use rpycbench_measure::statistics::{BlockSamples, Cell, Metric, compare, smallest_difference};
+use rpycbench_measure::statistics::{
+    BlockSamples, Cell, Confidence, Metric, Relation, change, compare, discovery, smallest_difference,
+};
 
 use crate::samples::{COFFEE, TEA, assert_interval, blocks, cell};
 use crate::simulated::{Shape, Simulation};
@@ -97,4 +99,56 @@ fn the_smallest_difference_is_half_the_width_of_the_interval_of_the_difference()
     assert_eq!(smallest.relative, Some(smallest.absolute / against.value(Metric::Mean).unwrap()));
     let nothing = cell(&[[-1], [1]]);
     assert_eq!(smallest_difference(&of, &nothing, Metric::Mean).and_then(|it| it.relative), None);
+}
+
+#[test]
+fn blocks_of_two_runs_are_never_paired() {
+    let width = |of: &Cell, relation| {
+        let change = change(of, &cell(&COFFEE), Metric::Mean, relation, Confidence::P95).unwrap();
+        change.difference_interval.unwrap().half_width()
+    };
+    let mut turned = blocks(&TEA);
+    turned.reverse();
+    let (tea, turned) = (cell(&TEA), Cell::new(turned));
+    let turned_over = |relation| width(&turned, relation) / width(&tea, relation);
+    assert!((turned_over(Relation::Apart) - 1.0).abs() < 1e-9, "{}", turned_over(Relation::Apart));
+    assert!(turned_over(Relation::Interleaved) > 1.1, "{}", turned_over(Relation::Interleaved));
+}
+
+#[test]
+fn what_is_to_hold_more_often_has_wider_intervals() {
+    let width = |missing: f64| {
+        let confidence = Confidence::missing(missing).unwrap();
+        let change = change(&cell(&TEA), &cell(&COFFEE), Metric::Mean, Relation::Apart, confidence).unwrap();
+        change.difference_interval.unwrap().half_width()
+    };
+    assert!(width(0.001) > width(0.05) && width(0.05) > width(0.2));
+}
+
+/// Four cells and all of their figures, in two runs of the same: each figure for itself would be told apart once in twenty.
+#[test]
+fn of_families_where_nothing_differs_one_in_twenty_has_any_that_is_told_apart() {
+    const FAMILIES: usize = 200;
+    let mut simulation = Simulation::new(Shape::LogNormal { sigma: 0.3, rho: 0.3, start: 0.03 }, 11);
+    let mut cell = || {
+        let blocks = simulation.blocks(5, 400).into_iter();
+        Cell::new(blocks.map(|series| BlockSamples::new(series.clone(), 0, series.iter().sum())).collect())
+    };
+    let mut alarms = [0, 0];
+    for _ in 0..FAMILIES {
+        let pairs: Vec<[Cell; 2]> = (0..4).map(|_| [cell(), cell()]).collect();
+        let compared = || pairs.iter().flat_map(|pair| Metric::ALL.map(|metric| (pair, metric)));
+        let changes = |confidence| {
+            compared()
+                .filter_map(move |([of, against], metric)| change(of, against, metric, Relation::Apart, confidence))
+        };
+        let told_apart = |confidence| changes(confidence).filter(|it| it.is_told_apart()).count();
+        let count = changes(Confidence::P95).filter(|it| it.difference_interval.is_some()).count();
+        let together = discovery::confidence(count, told_apart);
+        alarms[0] += usize::from(told_apart(together) > 0);
+        alarms[1] += usize::from(told_apart(Confidence::P95) > 0);
+    }
+    // Ten are expected, and more than 19 have a chance of one in 600.
+    assert!(alarms[0] <= 19, "{alarms:?} of {FAMILIES}");
+    assert!(alarms[1] > 40, "{alarms:?} of {FAMILIES}: the simulation no longer shows what the correction is for");
 }

@@ -15,6 +15,7 @@ use std::path::Path;
 
 use minijinja::value::Serde;
 use minijinja::{Environment, Value, context, escape_formatter};
+use serde::Serialize;
 
 use self::embed::{json, policy};
 use self::figures::Figures;
@@ -38,7 +39,10 @@ const SCRIPT: &str = concat!(
     include_str!("page/tables.js"),
     include_str!("page/page.js"),
 );
-const TEMPLATES: [(&str, &str); 10] = [
+/// What pages share.
+const SHARED: [(&str, &str); 2] =
+    [("frame.html", include_str!("templates/frame.html")), ("macros.html", include_str!("templates/macros.html"))];
+const TEMPLATES: [(&str, &str); 9] = [
     ("report.html", include_str!("templates/report.html")),
     ("cells.html", include_str!("templates/cells.html")),
     ("figures.html", include_str!("templates/figures.html")),
@@ -48,7 +52,6 @@ const TEMPLATES: [(&str, &str); 10] = [
     ("hosts.html", include_str!("templates/hosts.html")),
     ("run.html", include_str!("templates/run.html")),
     ("reading.html", include_str!("templates/reading.html")),
-    ("macros.html", include_str!("templates/macros.html")),
 ];
 
 /// The page; `plan` is the plan's text, and `path` where the page will be, for errors.
@@ -61,22 +64,38 @@ pub(super) fn render(
 ) -> Result<String, ReportError> {
     let metrics = shown_metrics(view.results.comparisons.len());
     let figures = Figures::new(view, curves, metrics);
-    let fill = || {
-        let own = context! {
-            policy => policy(STYLE, SCRIPT),
-            style => Value::from_safe_string(STYLE.to_owned()),
-            script => Value::from_safe_string(SCRIPT.to_owned()),
-            data => Value::from_safe_string(json(&figures)?),
-            figures => Value::from(Serde(&figures)),
-            headline => Value::from(Serde(headline::of(view))),
-            beside => Value::from(Serde(&context.beside)),
-            metrics => Value::from(Serde(metrics)),
-            most_charts => MOST_CHARTS,
-            plan => plan.map(|plan| plan.replace('\t', "    ")),
-        };
-        environment()?.get_template("report.html")?.render(context! { ..own, ..Value::from(Serde(context)) })
+    let own = context! {
+        title => &view.manifest.study,
+        kind => "report",
+        figures => Value::from(Serde(&figures)),
+        headline => Value::from(Serde(headline::of(view))),
+        beside => Value::from(Serde(&context.beside)),
+        metrics => Value::from(Serde(metrics)),
+        most_charts => MOST_CHARTS,
+        plan => plan.map(|plan| plan.replace('\t', "    ")),
     };
-    fill().map_err(|source| ReportError::Template { path: path.to_path_buf(), source })
+    fill(&TEMPLATES, &figures, context! { ..own, ..Value::from(Serde(context)) })
+        .map_err(|source| ReportError::Template { path: path.to_path_buf(), source })
+}
+
+/// A page in the frame that all have: the first of `templates`, which uses the others, and `data` for the charts of the script.
+pub(crate) fn fill(
+    templates: &[(&'static str, &'static str)],
+    data: &impl Serialize,
+    context: Value,
+) -> Result<String, minijinja::Error> {
+    let mut environment = environment()?;
+    for &(name, source) in templates {
+        environment.add_template(name, source)?;
+    }
+    let own = context! {
+        policy => policy(STYLE, SCRIPT),
+        style => Value::from_safe_string(STYLE.to_owned()),
+        script => Value::from_safe_string(SCRIPT.to_owned()),
+        data => Value::from_safe_string(json(data)?),
+    };
+    let name = templates.first().map_or("frame.html", |(name, _)| name);
+    environment.get_template(name)?.render(context! { ..own, ..context })
 }
 
 /// Comparisons of more are too much for a page: `results.json` has them all.
@@ -110,7 +129,7 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
         Some(text) if !value.is_safe() => escape_formatter(out, state, &Value::from(plain(text))),
         _ => escape_formatter(out, state, value),
     });
-    for (name, source) in TEMPLATES {
+    for (name, source) in SHARED {
         environment.add_template(name, source)?;
     }
     Ok(environment)

@@ -16,6 +16,7 @@ const FIGURES = {
   cdf: (figure, data, of) => cumulative(figure, data, data.distributions[of]),
   topologies: (figure, data, of) => new ForestChart(figure, { ...named(figure), rows: data.topologies[of].rows }),
   servers: (figure, data, of) => new ForestChart(figure, { ...named(figure), rows: data.servers[of].rows }),
+  changes: (figure, data, of) => new ForestChart(figure, { ...named(figure), rows: data.changes[of].rows, confidence: data.confidence }),
   ways: (figure, data, of) => new BarChart(figure, { ...named(figure), ...data.ways[of] }),
   throughput: (figure, data, of) => load(figure, data.loads[of], "throughput", { title: "Calls/s", of: 1, precise: inCalls }),
   p50: (figure, data, of) => load(figure, data.loads[of], "p50", { title: "Time (ms)", of: 1e6, precise: inMs }),

@@ -68,7 +68,7 @@ const METRICS = { mean: "mean", p50: "p50", p90: "p90", p95: "p95", p99: "p99", 
 
 /** Differences: a point, its interval, and whether it can be told from none. */
 class ForestChart extends RowChart {
-  constructor(figure, { label, title, rows }) {
+  constructor(figure, { label, title, rows, confidence = 0.95 }) {
     const series = [
       { name: "more", classes: "more", kind: "more" },
       { name: "less", classes: "less", kind: "less" },
@@ -76,6 +76,7 @@ class ForestChart extends RowChart {
     ];
     super(figure, { label, title, series });
     this.all = rows;
+    this.confidence = confidence;
     this.asRatio = false;
     const offered = Object.entries(METRICS).filter(([metric]) => rows.some((row) => row.metrics.some((it) => it.metric === metric)));
     this.metric = offered[0][0];
@@ -147,7 +148,7 @@ class ForestChart extends RowChart {
       const range = ends ? `${bare(ends[0])} to ${bare(ends[1])}` : "no interval";
       const details = [["difference", `${signed(it.difference / this.unit.of)} ${this.unit.name}`]];
       if (it.ratio !== null) details.push(["ratio", `×${significant(it.ratio)}`]);
-      details.push(["95 % interval", range], ["told apart", it.distinguishable ? "yes" : "no"]);
+      details.push([`${Number((this.confidence * 100).toFixed(2))} % interval`, range], ["told apart", it.distinguishable ? "yes" : "no"]);
       return {
         label: row.label + (row.doubted ? " (a cell is invalid)" : ""),
         value: this.wide ? `${shown} (${range})` : shown,

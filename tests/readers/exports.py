@@ -186,6 +186,12 @@ def flat(row: Json) -> Json:
                 for figure in ("p50", "p99"):
                     ends = (figures_of.get("range") or {}).get(figure)
                     fields |= ends_of(f"{part}_{figure}", ends)
+        elif name == "conditions":
+            fields["driver_busy"] = value["driver_busy"]
+            for role in ("driving", "serving"):
+                for figure in ("stolen", "others", "throttled"):
+                    fields[f"{role}_{figure}"] = value[role][figure]
+                fields |= ends_of(f"{role}_khz", value[role]["khz"])
         elif name == "reasons":
             fields[name] = "\n".join(value)
         else:

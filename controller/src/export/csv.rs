@@ -10,7 +10,7 @@ use csv::{Terminator, WriterBuilder};
 
 use super::ExportError;
 use crate::results::Results;
-use crate::results::schema::{CellResult, ComparisonResult, PartResult};
+use crate::results::schema::{CellResult, ComparisonResult, CpusResult, PartResult};
 use crate::store::write_atomically;
 
 /// The figures that have intervals.
@@ -97,6 +97,9 @@ fn columns_of_cells(results: &Results) -> Vec<Column<CellResult>> {
     }));
     columns.push(Cell::number("server_cpu_ns_per_call", |it| it.server_cpu_ns_per_call));
     columns.push(Cell::number("server_peak_memory_bytes", |it| it.server_peak_memory_bytes));
+    columns.push(Cell::number("driver_busy", |it| it.conditions.driver_busy));
+    columns.extend(columns_of_cpus("driving", |it| &it.conditions.driving));
+    columns.extend(columns_of_cpus("serving", |it| &it.conditions.serving));
     columns.push(Cell::text("verdict", |it| &it.verdict));
     columns.push(Column { name: "reasons".to_owned(), value: Box::new(|it| guarded(&it.reasons.join("\n"))) });
     columns
@@ -108,6 +111,17 @@ fn columns_of_interval(metric: &'static str) -> [Column<CellResult>; 3] {
         Column::number(format!("{metric}_ci95_low"), move |it| end(it, 0)),
         Column::number(format!("{metric}_ci95_high"), move |it| end(it, 1)),
         Column { name: format!("{metric}_no_interval"), value: Box::new(move |it| guarded(why(it, metric))) },
+    ]
+}
+
+/// The CPUs of a role.
+fn columns_of_cpus(role: &str, of: fn(&CellResult) -> &CpusResult) -> [Column<CellResult>; 5] {
+    [
+        Column::number(format!("{role}_stolen"), move |it| of(it).stolen),
+        Column::number(format!("{role}_others"), move |it| of(it).others),
+        Column::number(format!("{role}_khz_low"), move |it| Some(of(it).khz?[0])),
+        Column::number(format!("{role}_khz_high"), move |it| Some(of(it).khz?[1])),
+        Column::number(format!("{role}_throttled"), move |it| of(it).throttled),
     ]
 }
 
@@ -154,6 +168,8 @@ fn columns_of_comparisons() -> Vec<Column<ComparisonResult>> {
         Compared::number("ratio_ci95_low", |it| Some(it.ratio_ci95?[0])),
         Compared::number("ratio_ci95_high", |it| Some(it.ratio_ci95?[1])),
         Compared::number("distinguishable", |it| Some(it.distinguishable)),
+        Compared::number("smallest_difference", |it| it.smallest_difference),
+        Compared::number("smallest_share", |it| it.smallest_share),
     ]
 }
 

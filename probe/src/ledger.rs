@@ -21,10 +21,12 @@ const TRIES: u32 = 4;
 /// All clocks at one moment, or nearly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
-    /// Slewed, and stands still while the host sleeps.
-    pub monotonic_ns: i64,
+    /// Slewed, and stands still while the host sleeps; before the next was read.
+    pub monotonic_before_ns: i64,
     /// Slewed, and goes on.
     pub boottime_ns: i64,
+    /// As the first, after that: whoever reads may be interrupted in between.
+    pub monotonic_after_ns: i64,
     /// CLOCK_MONOTONIC_RAW, before the wall clock was read, and after the others were.
     pub raw_before_ns: i64,
     /// The wall clock.
@@ -53,13 +55,14 @@ impl Reading {
     }
 
     fn once() -> nix::Result<Self> {
-        let monotonic_ns = ns(ClockId::CLOCK_MONOTONIC)?;
+        let monotonic_before_ns = ns(ClockId::CLOCK_MONOTONIC)?;
         let boottime_ns = ns(ClockId::CLOCK_BOOTTIME)?;
+        let monotonic_after_ns = ns(ClockId::CLOCK_MONOTONIC)?;
         // Last, and nothing in between: how wide these are apart is what a translation is off by.
         let raw_before_ns = ns(ClockId::CLOCK_MONOTONIC_RAW)?;
         let realtime_ns = ns(ClockId::CLOCK_REALTIME)?;
         let raw_after_ns = ns(ClockId::CLOCK_MONOTONIC_RAW)?;
-        Ok(Self { raw_before_ns, realtime_ns, monotonic_ns, boottime_ns, raw_after_ns })
+        Ok(Self { monotonic_before_ns, boottime_ns, monotonic_after_ns, raw_before_ns, realtime_ns, raw_after_ns })
     }
 
     /// How far its two ends are apart.
@@ -82,7 +85,8 @@ impl Reading {
     /// What has happened to the clocks since an earlier reading.
     pub fn break_since(&self, earlier: &Self) -> Option<Break> {
         let elapsed = self.raw_after_ns - earlier.raw_before_ns;
-        let slept = (self.boottime_ns - earlier.boottime_ns) - (self.monotonic_ns - earlier.monotonic_ns);
+        // At least: CLOCK_BOOTTIME was read somewhere between the two of CLOCK_MONOTONIC.
+        let slept = (self.boottime_ns - self.monotonic_after_ns) - (earlier.boottime_ns - earlier.monotonic_before_ns);
         if slept > SLEEP_NS {
             return Some(Break {
                 kind: BreakKind::Slept,
@@ -141,8 +145,9 @@ mod tests {
         Reading {
             raw_before_ns: raw,
             realtime_ns: realtime,
-            monotonic_ns: raw,
+            monotonic_before_ns: raw,
             boottime_ns: raw + slept,
+            monotonic_after_ns: raw,
             raw_after_ns: raw + width,
         }
     }
@@ -162,6 +167,26 @@ mod tests {
             reading(1_000_000, 50, 5_000_000_000, 4_000_000).break_since(&reading(0, 50, 0, 0)).expect("a break");
         assert_eq!((broken.kind, broken.by_ns), (BreakKind::Slept, 4_000_000));
         assert_eq!((broken.from_ns, broken.to_ns), (0, 1_000_050));
+    }
+
+    #[test]
+    fn who_is_interrupted_between_two_clocks_has_not_slept() {
+        let before = reading(0, 50, 0, 0);
+        let late = 10_000_000;
+        let smooth = reading(1_000_000_000, 50, 1_000_000_000, 0);
+        // Between the first and the second, then between the second and the third.
+        let interrupted = [
+            Reading {
+                boottime_ns: smooth.boottime_ns + late,
+                monotonic_after_ns: smooth.monotonic_after_ns + late,
+                ..smooth
+            },
+            Reading { monotonic_after_ns: smooth.monotonic_after_ns + late, ..smooth },
+        ];
+        for reading in interrupted {
+            assert_eq!(reading.break_since(&before), None);
+            assert_eq!(smooth.break_since(&reading), None);
+        }
     }
 
     proptest! {

@@ -15,7 +15,6 @@ use serde_json::Value;
 
 use crate::MEASURING;
 
-const NO_CLOCK: &str = "the clocks of the two hosts say nothing about each other then";
 const EACH_WAY: Duration = Duration::from_millis(4);
 
 const PLAN: &str = r#"
@@ -146,11 +145,8 @@ fn time_added_by_the_network_is_found_on_the_ways_and_not_in_the_server() {
     let each_way_ms = EACH_WAY.as_secs_f64() * 1e3;
     for cell in cells(&hosts) {
         let name = format!("{} {} {}", cell["topology"], cell["server"], cell["workload"]);
-        // On a machine that is busy a stamp may contradict the others, and what is measured then is left apart and counted.
-        let count = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("{name}: {cell}"));
-        let unpaired = cell.get("unpaired").map_or(0, |why| count(&why[NO_CLOCK]));
-        let (taken_apart, all) = (count(&cell["parts"]["server"]["count"]), count(&cell["count"]));
-        assert!(unpaired * 20 <= all && taken_apart + unpaired == all, "{name}: {}", cell["unpaired"]);
+        assert!(cell.get("unpaired").is_none(), "{name}: {}", cell["unpaired"]);
+        assert_eq!(cell["parts"]["server"]["count"], cell["count"], "{name}");
         let [out, server, back] = ["out", "server", "back"].map(|part| median(&cell, part));
         if cell["topology"] == "localhost" {
             assert!(out[1] < each_way_ms && back[1] < each_way_ms, "{name}: {cell}");

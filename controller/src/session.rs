@@ -123,6 +123,13 @@ impl Session {
         drop(self.inputs.send(Input::Say(command)));
     }
 
+    /// Says nothing more, and hears nothing.
+    pub(crate) fn abandon(mut self) {
+        if let Some(talking) = self.talking.take() {
+            talking.abort();
+        }
+    }
+
     /// Leaves the agent and waits until it has ended its part of the run, if it can be reached.
     pub(crate) async fn leave(mut self) {
         drop(self.inputs.send(Input::Leave));

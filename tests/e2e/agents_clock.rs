@@ -7,7 +7,7 @@ use std::time::Duration;
 use rpycbench_controller::store::probes;
 use rpycbench_tests::going::Going;
 use rpycbench_tests::installed::Installed;
-use rpycbench_tests::lan::Lan;
+use rpycbench_tests::lan::{Attack, Lan};
 use rpycbench_tests::many_hosts::{AHEAD, AHEAD_NS, CONTROLLER, ManyHosts};
 use rpycbench_tests::parquet::int64s;
 use rpycbench_tests::proxy::{Does, Proxy};
@@ -197,6 +197,60 @@ fn r16_a_host_whose_clock_is_set_an_hour_ahead_amid_a_cell_is_named_with_the_tim
         let (received, bound) = (received.expect("an instant"), bound.expect("a bound"));
         assert!(stamped.range(received - bound..=received + bound).next().is_some(), "{received} ± {bound}");
     }
+}
+
+/// A run of turin and hurin, with somebody between them; what is said of hurin's clock, and in how many rows of `clock.parquet`
+/// there is an answer.
+fn run_under_attack(attack: impl FnOnce(&Lan)) -> Option<(ManyHosts, Value)> {
+    let sandbox = Sandbox::new();
+    sandbox.prepare(&["rpyc-threaded"]);
+    let lan = Lan::switched(&[CONTROLLER, "hurin"]).inspect_err(|why| println!("skipped: {why}")).ok()?;
+    let hosts = ManyHosts::on(lan, sandbox, &["hurin"], &[]);
+    attack(&hosts.lan);
+    run(&hosts, "stamps = \"on\"");
+    let run = hosts.sandbox.json("run.json");
+    let clock = run["clocks"][0].clone();
+    let around = |name: &str| [0, 1].map(|end| clock[name][end].as_i64().unwrap_or_else(|| panic!("{name}: {clock}")));
+    for [offset_ns, bound_ns] in ["offset_ns", "hull_offset_ns"].map(around) {
+        assert!(offset_ns.abs() <= bound_ns, "the truth is 0: {clock}");
+    }
+    assert!(clock["probes"].as_u64() > Some(250), "what the agent has said is heard all the same: {clock}");
+    let samples = run["cells"][0]["samples"].as_str().expect("a path");
+    let entered =
+        int64s(&hosts.sandbox.latest().join(samples), ["start_ns", "server_recv_ns", "end_ns", "clock_bound_ns"]);
+    assert_eq!(entered.len(), 2000);
+    for row in entered {
+        let [start, received, end, bound] = row.map(|value| value.expect("an instant"));
+        assert!(start - bound <= received && received <= end + bound, "{start} {received} ± {bound} {end}");
+    }
+    Some((hosts, clock))
+}
+
+#[test]
+fn answers_that_somebody_makes_up_count_for_nothing_and_the_report_says_that_they_came_and_when() {
+    // What answers are known by is their own; questions have something of their own too.
+    let attacked = run_under_attack(|lan| {
+        lan.link("hurin", CONTROLLER).attack(Attack::Forge { at_byte: 32 });
+        lan.link(CONTROLLER, "hurin").attack(Attack::Forge { at_byte: 24 });
+    });
+    let Some((hosts, clock)) = attacked else { return };
+    assert!(clock["forged"].as_u64() > Some(250), "one with each: {clock}");
+    let report = fs::read_to_string(hosts.sandbox.latest().join("report.md")).expect("a report");
+    assert!(report.contains("answers about the clock of hurin that its agent had not given"), "{report}");
+    let said = hosts.sandbox.json("run.json");
+    let [first, last] =
+        [0, 1].map(|end| clock["forged_between_raw_ns"][end].as_i64().unwrap_or_else(|| panic!("{clock}")));
+    let epoch = said["epoch_raw_ns"].as_i64().expect("an epoch");
+    assert!(epoch < first && first < last, "{epoch} {first} {last}");
+}
+
+#[test]
+fn questions_and_answers_that_somebody_sends_again_move_no_bound() {
+    let attacked = run_under_attack(|lan| {
+        lan.both_ways(CONTROLLER, "hurin").attack(Attack::Replay);
+    });
+    let Some((_, clock)) = attacked else { return };
+    assert_eq!(clock["forged"], 0, "the agent has given each of them: {clock}");
 }
 
 #[test]

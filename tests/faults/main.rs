@@ -14,4 +14,5 @@ mod kills;
 mod load_path;
 mod one_of_many;
 mod stopped;
+mod stopped_host;
 mod told_to_end;

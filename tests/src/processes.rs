@@ -1,5 +1,6 @@
 //! Which processes a run has left.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use procfs::process::Process;
@@ -36,6 +37,17 @@ pub fn mentioning(path: &Path) -> Vec<Living> {
         .map(|all| {
             all.filter_map(|process| look(&process.ok()?)).filter(|living| living.command.contains(&wanted)).collect()
         })
+        .unwrap_or_default()
+}
+
+/// Living processes of a host of a virtual LAN, by its network namespace.
+pub fn within(namespace: &Path) -> Vec<Living> {
+    let Ok(wanted) = std::fs::metadata(namespace).map(|it| it.ino()) else { return Vec::new() };
+    let is_within = |process: &Process| {
+        std::fs::metadata(format!("/proc/{}/ns/net", process.pid())).is_ok_and(|it| it.ino() == wanted)
+    };
+    procfs::process::all_processes()
+        .map(|all| all.flatten().filter(is_within).filter_map(|process| look(&process)).collect())
         .unwrap_or_default()
 }
 

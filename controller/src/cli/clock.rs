@@ -65,7 +65,7 @@ pub(super) async fn clock(name: &str, json: bool, wanted: &Wanted) -> Result<(),
         }
         session.settle().await;
         let (offset, lost) =
-            session.with_probes(|probes| (Offset::of(probes), probes.unanswered() as u64 + probes.forged()));
+            session.with_probes(|probes| (Offset::of(probes), probes.unanswered() as u64 + probes.forged().count));
         let offset = offset.ok_or_else(|| failed("no question was answered".to_owned()))?;
         let transport = session.transport().name();
         if json {

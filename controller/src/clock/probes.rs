@@ -105,6 +105,12 @@ impl Probe {
     }
 }
 
+/// What may come back for one question before it counts as forged unseen: an agent answers once, and a network seldom sends twice.
+const MOST_BACK: usize = 16;
+
+/// What came back: what it is told apart by, when, and by whose stamp.
+type Back = (u64, i64, bool);
+
 /// A question that is under way.
 #[derive(Debug)]
 struct Open {
@@ -112,10 +118,27 @@ struct Open {
     asked: u64,
     t1: i64,
     t1_by_kernel: bool,
-    /// What came back: what it is told apart by, when, and by whose stamp.
-    back: Option<(u64, i64, bool)>,
+    /// In the order in which it came. Only one that the agent has given counts.
+    back: Vec<Back>,
     /// What the agent says to have answered. A question that somebody has sent again is answered again.
     answers: Vec<Answer>,
+}
+
+/// Answers that nobody has given, or to what nobody has asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Forged {
+    /// How many.
+    pub(crate) count: u64,
+    /// When the first and the last was seen, by the controller's CLOCK_MONOTONIC_RAW.
+    pub(crate) between_ns: Option<[i64; 2]>,
+}
+
+impl Forged {
+    fn add(&mut self, seen_ns: i64) {
+        self.count += 1;
+        let [first, last] = self.between_ns.unwrap_or([seen_ns; 2]);
+        self.between_ns = Some([first.min(seen_ns), last.max(seen_ns)]);
+    }
 }
 
 /// All questions of a session.
@@ -125,8 +148,7 @@ pub(crate) struct Probes {
     done: Vec<Probe>,
     /// What has happened to the agent's clocks.
     breaks: Vec<ClockBreak>,
-    /// Answers that nobody has given, or to what nobody has asked.
-    forged: u64,
+    forged: Forged,
     /// Answers that were told of before the asker has told of its question.
     early: Vec<(Answer, i64)>,
     /// The number of the last question.
@@ -135,43 +157,47 @@ pub(crate) struct Probes {
 
 impl Probes {
     pub(super) fn asked(&mut self, number: u64, transport: Transport, asked: u64, t1: i64, t1_by_kernel: bool) {
-        let open = Open { transport, asked, t1, t1_by_kernel, back: None, answers: Vec::new() };
+        let open = Open { transport, asked, t1, t1_by_kernel, back: Vec::new(), answers: Vec::new() };
         self.open.insert(number, open);
         self.last = self.last.max(number);
         for (answer, told) in self.early.extract_if(.., |(answer, _)| answer.number == number).collect::<Vec<_>>() {
-            self.told(answer, told);
+            self.told([answer], told);
         }
     }
 
     /// An answer has come by datagram.
     pub(super) fn back(&mut self, number: u64, answered: u64, t4: i64, by_kernel: bool) {
-        let Some(open) = self.open.get_mut(&number) else {
-            self.forged += u64::from(!self.is_done(number));
-            return;
-        };
-        open.back = open.back.or(Some((answered, t4, by_kernel)));
-        self.bring_together(number);
+        match self.open.get_mut(&number) {
+            Some(open) if open.back.len() < MOST_BACK => {
+                open.back.push((answered, t4, by_kernel));
+                self.bring_together(number);
+            }
+            None if self.is_done(number) => {}
+            _ => self.forged.add(t4),
+        }
     }
 
-    /// The agent tells of an answer; `now` is when it did.
-    pub(super) fn told(&mut self, answer: Answer, now: i64) {
-        let Some(open) = self.open.get_mut(&answer.number) else {
-            if answer.number > self.last {
-                self.early.push((answer, now));
-            } else {
-                self.forged += u64::from(!self.is_done(answer.number));
+    /// The agent tells of its answers; `now` is when it did.
+    pub(super) fn told(&mut self, answers: impl IntoIterator<Item = Answer>, now: i64) {
+        let mut numbers = Vec::new();
+        for answer in answers {
+            let number = answer.number;
+            match self.open.get_mut(&number) {
+                Some(open) if answer.asked == open.asked => {
+                    if open.transport == Transport::Grpc {
+                        open.back = vec![(0, now, false)];
+                    }
+                    open.answers.push(answer);
+                    numbers.push(number);
+                }
+                None if number > self.last => self.early.push((answer, now)),
+                // To a question that was sent again by somebody, as it was.
+                None if self.is_done(number) => {}
+                _ => self.forged.add(now),
             }
-            return;
-        };
-        if answer.asked != open.asked {
-            self.forged += 1;
-            return;
         }
-        if open.transport == Transport::Grpc {
-            open.back = Some((0, now, false));
-        }
-        open.answers.push(answer);
-        self.bring_together(answer.number);
+        // Only now: what came back is held against all that the agent has answered.
+        numbers.into_iter().for_each(|number| self.bring_together(number));
     }
 
     pub(super) fn broke(&mut self, broken: ClockBreak) {
@@ -185,8 +211,11 @@ impl Probes {
     /// A probe is whole when the agent has answered what came back.
     fn bring_together(&mut self, number: u64) {
         let Some(open) = self.open.get(&number) else { return };
-        let Some((answered, t4, t4_by_kernel)) = open.back else { return };
-        let Some(answer) = open.answers.iter().find(|answer| answer.answered == answered) else { return };
+        let given = |&(answered, ..): &Back| open.answers.iter().find(|answer| answer.answered == answered);
+        let Some((answer, &(_, t4, t4_by_kernel))) = open.back.iter().find_map(|back| Some((given(back)?, back)))
+        else {
+            return;
+        };
         let probe = Probe {
             number,
             transport: open.transport,
@@ -195,6 +224,7 @@ impl Probes {
             by_kernel: [open.t1_by_kernel, answer.received_by_kernel, answer.sent_by_kernel, t4_by_kernel],
         };
         self.done.push(probe);
+        open.back.iter().filter(|back| given(back).is_none()).for_each(|&(_, t4, _)| self.forged.add(t4));
         self.open.remove(&number);
     }
 
@@ -209,10 +239,13 @@ impl Probes {
     }
 
     /// See there.
-    pub(crate) fn forged(&self) -> u64 {
+    pub(crate) fn forged(&self) -> Forged {
+        let mut forged = self.forged;
         // What came back and was answered otherwise is somebody else's, too.
-        let others = self.open.values().filter(|open| open.back.is_some() && !open.answers.is_empty());
-        self.forged + (others.count() + self.early.len()) as u64
+        let others = self.open.values().filter(|open| !open.answers.is_empty()).flat_map(|open| &open.back);
+        others.for_each(|&(_, t4, _)| forged.add(t4));
+        self.early.iter().for_each(|&(_, told)| forged.add(told));
+        forged
     }
 
     /// What has happened to the agent's clocks.
@@ -267,24 +300,24 @@ mod tests {
             let mut probes = asked(1);
             if back_first {
                 probes.back(1, 9, 200, true);
-                probes.told(answer(1, 7, 9), 0);
+                probes.told([answer(1, 7, 9)], 0);
             } else {
-                probes.told(answer(1, 7, 9), 0);
+                probes.told([answer(1, 7, 9)], 0);
                 probes.back(1, 9, 200, true);
             }
             let [probe] = probes.whole() else { panic!("{probes:?}") };
             assert_eq!((probe.t1, probe.answer), (100, Some(Answered { t2: 120, t3: 130, t4: 200 })));
-            assert_eq!((probe.stamps(), probes.unanswered(), probes.forged()), (Stamps::Kernel, 0, 0));
+            assert_eq!((probe.stamps(), probes.unanswered(), probes.forged().count), (Stamps::Kernel, 0, 0));
         }
     }
 
     #[test]
     fn an_answer_may_be_told_of_before_its_question() {
         let mut probes = asked(1);
-        probes.told(answer(2, 8, 9), 0);
+        probes.told([answer(2, 8, 9)], 0);
         probes.asked(2, Transport::Udp, 8, 110, true);
         probes.back(2, 9, 200, true);
-        assert_eq!((probes.whole().len(), probes.forged()), (1, 0));
+        assert_eq!((probes.whole().len(), probes.forged().count), (1, 0));
     }
 
     #[test]
@@ -292,37 +325,57 @@ mod tests {
         let mut probes = asked(1);
         // Made up on the way, before the agent has seen the question.
         probes.back(1, 8, 110, true);
-        probes.told(answer(1, 7, 9), 0);
-        assert_eq!((probes.whole().len(), probes.forged()), (0, 1));
+        probes.told([answer(1, 7, 9)], 0);
+        assert_eq!((probes.whole().len(), probes.forged().count), (0, 1));
     }
 
     #[test]
     fn an_answer_to_a_question_that_was_made_up_counts_for_nothing_but_as_forged() {
         let mut probes = asked(1);
-        probes.told(answer(1, 6, 9), 0);
+        probes.told([answer(1, 6, 9)], 0);
         probes.back(1, 9, 200, true);
-        assert_eq!((probes.whole().len(), probes.forged()), (0, 1));
-        probes.told(answer(5, 0, 1), 0);
-        assert_eq!(probes.forged(), 2);
+        assert_eq!((probes.whole().len(), probes.forged().count), (0, 1));
+        probes.told([answer(5, 0, 1)], 0);
+        assert_eq!(probes.forged().count, 2);
+    }
+
+    #[test]
+    fn an_answer_that_comes_after_one_that_was_made_up_counts_and_the_other_is_forged_then() {
+        let mut probes = asked(1);
+        probes.back(1, 8, 110, true);
+        probes.back(1, 9, 200, true);
+        probes.told([answer(1, 7, 9)], 0);
+        let [probe] = probes.whole() else { panic!("{probes:?}") };
+        assert_eq!(probe.answer, Some(Answered { t2: 120, t3: 130, t4: 200 }));
+        assert_eq!(probes.forged(), Forged { count: 1, between_ns: Some([110, 110]) });
+    }
+
+    #[test]
+    fn a_flood_of_answers_that_were_made_up_is_counted_and_not_kept() {
+        let mut probes = asked(1);
+        (0..1000).for_each(|made_up| probes.back(1, 1000 + made_up, 110, true));
+        assert_eq!(probes.open[&1].back.len(), MOST_BACK);
+        probes.told([answer(1, 7, 9)], 0);
+        assert_eq!((probes.whole().len(), probes.forged().count), (0, 1000));
     }
 
     #[test]
     fn a_question_that_was_sent_again_by_somebody_is_the_answer_that_came_back() {
         let mut probes = asked(1);
         let replayed = Answer { received_ns: 500, sent_ns: 510, ..answer(1, 7, 10) };
-        probes.told(answer(1, 7, 9), 0);
-        probes.told(replayed, 0);
+        probes.told([answer(1, 7, 9)], 0);
+        probes.told([replayed], 0);
         probes.back(1, 9, 200, true);
         probes.back(1, 10, 600, true);
         let [probe] = probes.whole() else { panic!("{probes:?}") };
-        assert_eq!((probe.answer.map(|it| it.t2), probes.forged()), (Some(120), 0));
+        assert_eq!((probe.answer.map(|it| it.t2), probes.forged().count), (Some(120), 0));
     }
 
     #[test]
     fn what_was_lost_is_kept_without_an_answer() {
         let mut probes = asked(1);
         probes.asked(2, Transport::Udp, 8, 150, false);
-        probes.told(answer(2, 8, 3), 0);
+        probes.told([answer(2, 8, 3)], 0);
         probes.back(2, 3, 190, false);
         let all = probes.all();
         assert_eq!((all.len(), all[0].answer, all[1].answer.is_some(), probes.unanswered()), (2, None, true, 1));

@@ -219,9 +219,7 @@ async fn keep(mut queue: mpsc::UnboundedReceiver<Input>, kept: Arc<Kept>) {
                 probes.asked(number, transport, asked, t1, by_kernel);
             }
             Input::Back { number, answered, t4, by_kernel } => probes.back(number, answered, t4, by_kernel),
-            Input::Told(Telling::Answers(answers), now) => {
-                answers.into_iter().for_each(|answer| probes.told(answer, now));
-            }
+            Input::Told(Telling::Answers(answers), now) => probes.told(answers, now),
             Input::Told(Telling::Break(broken), _) => probes.broke(broken),
             Input::Told(Telling::Probing { .. }, _) => {}
         });

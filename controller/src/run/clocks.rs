@@ -56,30 +56,48 @@ impl Run<'_> {
     /// # Errors
     /// When the file of probes cannot be read or written.
     pub(super) async fn write_clocks(&mut self) -> Result<(), RunError> {
-        if self.clocks.is_empty() {
+        if self.clocks.is_empty() && self.earlier_clocks.is_empty() {
             return Ok(());
         }
         let path = self.folder.path().join("clock.parquet");
         let mut rows = probes::read(&path)?;
-        let number = rows.iter().map(|row| row.session + 1).max().unwrap_or(0);
-        let mut sessions: Vec<(usize, ClockSession)> = self.clocks.drain().collect();
+        let mut sessions: Vec<(usize, ClockSession)> =
+            self.earlier_clocks.drain(..).chain(self.clocks.drain()).collect();
+        // Of one host in the order in which they were.
         sessions.sort_by_key(|(host, _)| *host);
         for (host, session) in sessions {
             session.pace(None);
             session.settle().await;
             let name = self.settings.plan.hosts[host].name.clone();
+            let number = rows.iter().filter(|row| row.host == name).map(|row| row.session + 1).max().unwrap_or(0);
             let all = session.with_probes(|probes| probes.all());
             rows.extend(all.iter().map(|probe| probe.row(&name, number)));
-            self.manifest.clocks.push(record(name, number, &session));
+            let clock = record(name, number, &session);
+            self.warn_of_forged(&clock);
+            self.manifest.clocks.push(clock);
         }
         Ok(probes::write(&path, &rows)?)
+    }
+}
+
+impl Run<'_> {
+    /// Names what somebody has made up, and when. Nothing is concluded from it.
+    fn warn_of_forged(&mut self, clock: &ClockRecord) {
+        let Some(between) = clock.forged_between_raw_ns else { return };
+        let [first_s, last_s] = between.map(|seen| (seen - self.manifest.epoch_raw_ns) as f64 / 1e9);
+        self.warn(format!(
+            "{} answers about the clock of {} that its agent had not given, or to what nobody had asked, came between {first_s:.3} \
+             and {last_s:.3} s of the run: somebody on the way makes up or repeats datagrams; they count for nothing, and bounds \
+             hold without them",
+            clock.forged, clock.host
+        ));
     }
 }
 
 /// What a reader is told of a session; the probes have it all.
 fn record(host: String, number: i32, session: &ClockSession) -> ClockRecord {
     session.with_probes(|probes| {
-        let offset = Offset::of(probes);
+        let (offset, forged) = (Offset::of(probes), probes.forged());
         let around = |around: Option<crate::clock::Around>| around.map(|it| [it.offset_ns, it.bound_ns]);
         let events = probes.breaks().iter().map(|it| ClockEventRecord {
             kind: if it.slept { "slept" } else { "set" }.to_owned(),
@@ -94,7 +112,8 @@ fn record(host: String, number: i32, session: &ClockSession) -> ClockRecord {
             stamps: offset.map_or(String::new(), |it| it.stamps.name().to_owned()),
             probes: probes.whole().len() as u64,
             lost: probes.unanswered() as u64,
-            forged: probes.forged(),
+            forged: forged.count,
+            forged_between_raw_ns: forged.between_ns,
             offset_ns: offset.and_then(|it| around(it.hard)),
             hull_offset_ns: offset.and_then(|it| around(it.hull)),
             drift_ppb: offset.and_then(|it| it.drift_ppb),

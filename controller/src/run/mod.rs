@@ -10,6 +10,7 @@ mod open;
 mod precise;
 mod prepare;
 mod record;
+mod regain;
 mod resume;
 mod schedule;
 mod stamped;
@@ -27,6 +28,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use enrolled::{Watched, all_enrolled};
+use open::Introduction;
+use regain::Loss;
 
 use crate::clock::ClockSession;
 use crate::conversation::FromAgent;
@@ -109,6 +112,7 @@ pub(crate) async fn run(
         settings,
         folder,
         manifest,
+        began: since,
         sessions: HashMap::new(),
         local_agents: Vec::new(),
         agents: HashMap::new(),
@@ -117,6 +121,8 @@ pub(crate) async fn run(
         shutdown: shutdown.clone(),
         nonces: HashMap::new(),
         clocks: HashMap::new(),
+        earlier_clocks: Vec::new(),
+        introduction: None,
         lost: HashMap::new(),
         seen: HashMap::new(),
         watched,
@@ -173,6 +179,8 @@ struct Run<'a> {
     settings: Settings,
     folder: RunFolder,
     manifest: Manifest,
+    /// When it was, or when it was taken up again.
+    began: Instant,
     /// By the host's place in the plan.
     sessions: HashMap<usize, Session>,
     local_agents: Vec<LocalAgent>,
@@ -185,8 +193,12 @@ struct Run<'a> {
     nonces: HashMap<usize, Nonce>,
     /// Who asks for the clocks of these hosts.
     clocks: HashMap<usize, ClockSession>,
-    /// Hosts whose agent is gone, and why.
-    lost: HashMap<usize, String>,
+    /// Who has asked for them before their agent was lost.
+    earlier_clocks: Vec<(usize, ClockSession)>,
+    /// What every agent was told, and is told again when it comes back.
+    introduction: Option<Introduction>,
+    /// Hosts whose agent is gone.
+    lost: HashMap<usize, Loss>,
     /// How long cells of each topology, server and workload have taken.
     seen: HashMap<(usize, usize, usize), Duration>,
     /// Agents that a ban would take from the run.
@@ -241,10 +253,16 @@ impl Run<'_> {
     fn was_silent(&mut self, host: usize, time: Duration) {
         let host = &self.settings.plan.hosts[host].name;
         self.warn(format!(
-            "nothing was heard of the agent of {host} for {:.1} s: it was stopped, or cut off; no sample is lost by that, but \
-             what has stopped it may be in their times",
-            time.as_secs_f64()
+            "nothing was heard of the agent of {host} for {:.1} s, until {} into the run: it was stopped, or cut off; no sample is \
+             lost by that, but what has stopped it may be in their times",
+            time.as_secs_f64(),
+            self.time()
         ));
+    }
+
+    /// How long the run has gone on, for what happens in it.
+    fn time(&self) -> String {
+        format!("{:.1} s", self.began.elapsed().as_secs_f64())
     }
 
     /// Enters, once, something that a reader of the results should know.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use rpycbench_certs::Authority;
+use rpycbench_certs::{Authority, Identity};
 use rpycbench_proto::PROTOCOL;
 use rpycbench_proto::message::{ConfinementFacts, Measure, Open};
 use tokio::sync::mpsc;
@@ -18,6 +18,15 @@ use crate::local_agent::LocalAgent;
 use crate::plan::AgentAddress;
 use crate::progress::RunEvent;
 use crate::session::{Agent, Session, SessionError};
+
+/// What a conversation begins with.
+#[derive(Clone, Debug)]
+pub(super) struct Introduction {
+    pub(super) identity: Identity,
+    pub(super) open: Open,
+    /// Where all agents' events go.
+    pub(super) events: mpsc::Sender<(usize, FromAgent)>,
+}
 
 impl Run<'_> {
     /// Starts or reaches every agent the cells need, has its environment made, and measures the network between them.
@@ -40,7 +49,9 @@ impl Run<'_> {
         let expected = Duration::from_secs_f64(self.left(all.copied()));
         let study = self.settings.plan.name.clone();
         let open = Open { protocol: PROTOCOL, run_id: run_id.to_owned(), study, controller: user_and_host(), expected };
-        self.connect(agents, authority, &open, &sender).await?;
+        let identity = authority.controller(&open.run_id, IDENTITY_LIFE)?;
+        let introduction = self.introduction.insert(Introduction { identity, open, events: sender }).clone();
+        self.connect(agents, authority, introduction).await?;
         self.prepare().await?;
         self.collect().await?;
         self.reach_all().await?;
@@ -72,12 +83,10 @@ impl Run<'_> {
         &mut self,
         agents: Vec<(usize, Agent)>,
         authority: &Authority,
-        open: &Open,
-        sender: &mpsc::Sender<(usize, FromAgent)>,
+        Introduction { identity, open, events }: Introduction,
     ) -> Result<(), RunError> {
         let began = Instant::now();
         let count = agents.len();
-        let identity = authority.controller(&open.run_id, IDENTITY_LIFE)?;
         let contacts = agents.into_iter().map(|(number, agent)| {
             let identity = identity.clone();
             async move { Ok((number, Contact::make(agent, &identity).await?)) }
@@ -96,8 +105,8 @@ impl Run<'_> {
             self.know_clock(*number, contact.channel(), &contact.agent.address).await;
         }
         let sessions = contacts.into_iter().map(|(number, contact)| {
-            let (identity, open, sender) = (identity.clone(), open.clone(), sender.clone());
-            async move { Ok((number, Session::open(contact, identity, open, number, sender).await?)) }
+            let (identity, open, events) = (identity.clone(), open.clone(), events.clone());
+            async move { Ok((number, Session::open(contact, identity, open, number, events).await?)) }
         });
         self.sessions.extend(all(sessions).await?);
         self.reporter.tell(&RunEvent::Connected { agents: count, seconds: began.elapsed().as_secs_f64() });

@@ -17,10 +17,7 @@ impl Run<'_> {
     /// When one of them cannot.
     pub(super) async fn prepare(&mut self) -> Result<(), RunError> {
         let began = Instant::now();
-        let mut stacks: Vec<Stack> =
-            self.settings.cells.iter().map(|cell| self.settings.plan.servers[cell.server].server.stack()).collect();
-        stacks.sort_unstable();
-        stacks.dedup();
+        let stacks = self.stacks();
         for session in self.sessions.values() {
             session.send(Command::Prepare { stacks: stacks.clone() });
         }
@@ -55,6 +52,16 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What the cells to run need, each once.
+    pub(super) fn stacks(&self) -> Vec<Stack> {
+        let servers = &self.settings.plan.servers;
+        let mut stacks: Vec<Stack> =
+            self.settings.cells.iter().map(|cell| servers[cell.server].server.stack()).collect();
+        stacks.sort_unstable();
+        stacks.dedup();
+        stacks
     }
 
     fn not_ready(&self, number: usize, reason: String) -> RunError {

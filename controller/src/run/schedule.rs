@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rpycbench_proto::{Command, Event};
 
 use super::cell::Going;
+use super::regain::Lost;
 use super::{Heed, Next, Run, RunError, record};
 use crate::conversation::FromAgent;
 use crate::plan::Cell;
@@ -64,8 +65,8 @@ impl Run<'_> {
                     let name = &self.settings.plan.hosts[host].name;
                     going.iter_mut().for_each(|cell| cell.was_silent(host, name, time));
                 }
-                Next::From(host, FromAgent::Lost(reason)) => self.lose(host, &format!("is lost: {reason}"), going),
-                Next::From(host, FromAgent::Banned(since)) => self.lose(host, &format!("was banned on {since}"), going),
+                Next::From(host, FromAgent::Lost(reason)) => self.lose(host, Lost::Silent(&reason), going),
+                Next::From(host, FromAgent::Banned(since)) => self.lose(host, Lost::Banned(&since), going),
                 Next::From(host, FromAgent::Event(event)) => self.hear(host, *event, going)?,
             }
             for cell in going.iter_mut() {
@@ -79,7 +80,7 @@ impl Run<'_> {
             }
             let stuck: Vec<usize> = going.iter().flat_map(Going::stuck).collect();
             for host in stuck {
-                self.lose(host, "is lost: it did not stop a cell in time", going);
+                self.lose(host, Lost::Stuck, going);
             }
             for over in going.extract_if(.., |cell| cell.is_over()) {
                 self.leave_clocks(&self.hosts_of(over.cell()));
@@ -120,7 +121,11 @@ impl Run<'_> {
         while let Some(place) = self.next_to_start(waiting, going) {
             let left_s = self.left(waiting.iter().map(|&(_, cell)| cell).chain(going.iter().map(Going::cell)));
             let Some((number, cell)) = waiting.remove(place) else { return Ok(()) };
-            if let Some(reason) = self.hosts_of(cell).iter().find_map(|host| self.lost.get(host).cloned()) {
+            for host in self.hosts_of(cell) {
+                self.regain(host).await;
+            }
+            if let Some(reason) = self.hosts_of(cell).iter().find_map(|host| Some(self.lost.get(host)?.reason.clone()))
+            {
                 self.leave_out(cell, &reason);
                 continue;
             }
@@ -143,7 +148,7 @@ impl Run<'_> {
     }
 
     /// The first cell of the block under way that shares no host with one that is going. A block begins when the one before
-    /// is over: blocks are repetitions of each other.
+    /// is over: blocks are repetitions of each other. What needs an agent that may come back comes when nothing else can go on.
     fn next_to_start(&self, waiting: &VecDeque<Numbered>, going: &[Going]) -> Option<usize> {
         if !self.settings.plan.parallel && !going.is_empty() {
             return None;
@@ -153,20 +158,10 @@ impl Run<'_> {
             cell.block == other.cell().block && !self.hosts_of(cell).iter().any(|&host| other.uses(host))
         };
         let of_block = waiting.iter().take_while(|(_, cell)| cell.block == first.block);
-        of_block.map(|&(_, cell)| cell).position(|cell| going.iter().all(|other| beside(cell, other)))
-    }
-
-    /// From now on nothing is expected of an agent.
-    fn lose(&mut self, host: usize, reason: &str, going: &mut [Going]) {
-        let reason = format!("the agent of {} {reason}", self.settings.plan.hosts[host].name);
-        // Ends the agent's part of the run, should it still hear of it.
-        self.sessions.remove(&host);
-        // What was learned of its clock stays.
-        self.leave_clocks(&[host]);
-        for cell in going.iter_mut().filter(|cell| cell.uses(host)) {
-            cell.lose(host, &reason);
-        }
-        self.lost.entry(host).or_insert(reason);
+        let waits =
+            |cell: Cell| self.settings.plan.parallel && self.hosts_of(cell).iter().any(|&host| self.may_return(host));
+        let now = |cell: Cell| !waits(cell) && going.iter().all(|other| beside(cell, other));
+        of_block.map(|&(_, cell)| cell).position(now).or_else(|| going.is_empty().then_some(0))
     }
 
     /// Closes the samples of a cell that is over and enters it into the manifest.

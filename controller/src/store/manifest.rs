@@ -218,6 +218,9 @@ pub struct ClockRecord {
     pub lost: u64,
     /// Answers that the agent has not given, or to what nobody has asked.
     pub forged: u64,
+    /// When the first and the last of those was seen, by the controller's CLOCK_MONOTONIC_RAW.
+    #[serde(default)]
+    pub forged_between_raw_ns: Option<[i64; 2]>,
     /// How far its CLOCK_MONOTONIC_RAW was ahead of the controller's at the last probe, and how far the truth may be from that.
     pub offset_ns: Option<[i64; 2]>,
     /// The same for clocks that do not wander: an estimate.

@@ -190,6 +190,7 @@ fn clock(host: &str, ahead: i64, kind: &str, from_raw_ns: i64) -> ClockRecord {
         probes: 9,
         lost: 0,
         forged: 0,
+        forged_between_raw_ns: None,
         offset_ns: Some([ahead, 900]),
         hull_offset_ns: None,
         drift_ppb: None,

@@ -10,6 +10,8 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use tun_rs::SyncDevice;
 
+use super::attacker::{Attack, Attacker};
+
 /// What waits for a limited rate at most: a thousand full packets, the usual queue of a network card.
 const RATE_BUFFER_BITS: u64 = 1000 * 1500 * 8;
 /// Packets on their way at most, so that a sender that never waits does not fill the memory: 30 MB of full packets.
@@ -28,6 +30,7 @@ pub(super) struct Conditions {
     /// All that passes, by TCP or UDP port of either end.
     pub(super) only: Option<u16>,
     pub(super) no_datagrams: bool,
+    pub(super) attack: Option<Attack>,
 }
 
 /// What became of packets.
@@ -86,6 +89,7 @@ struct State {
     on_their_way: VecDeque<Waiting>,
     /// Without those on their way.
     packets: Packets,
+    attacker: Attacker,
     closed: bool,
 }
 
@@ -102,25 +106,35 @@ impl Line {
             free: Instant::now(),
             on_their_way: VecDeque::new(),
             packets: Packets::default(),
+            attacker: Attacker::default(),
             closed: false,
         };
         Self { output, state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// Sends a packet on its way, which ends here if it need not wait.
+    /// Sends a packet on its way, which ends here if it need not wait, and what somebody may send with it.
     pub(super) fn carry(&self, packet: &[u8]) {
         let now = Instant::now();
         let mut state = self.state();
-        let Some(due) = state.admit(packet, now) else { return };
-        let is_next = state.on_their_way.is_empty();
-        if is_next && due <= now {
-            self.hand_over(&mut state, packet);
-            return;
+        let was_empty = state.on_their_way.is_empty();
+        let State { conditions: Conditions { attack, .. }, attacker, dice, .. } = &mut *state;
+        let (before, after) = (Attacker::before(*attack, packet, dice), attacker.after(*attack, packet, dice));
+        let theirs_first = before.as_deref().into_iter().chain([packet]);
+        for packet in theirs_first.chain(after.iter().map(Vec::as_slice)) {
+            self.send(&mut state, packet, now);
         }
-        state.on_their_way.push_back(Waiting { due, packet: packet.to_vec() });
+        let is_next = was_empty && !state.on_their_way.is_empty();
         drop(state);
         if is_next {
             self.changed.notify_one();
+        }
+    }
+
+    fn send(&self, state: &mut State, packet: &[u8], now: Instant) {
+        match state.admit(packet, now) {
+            Some(due) if due <= now && state.on_their_way.is_empty() => self.hand_over(state, packet),
+            Some(due) => state.on_their_way.push_back(Waiting { due, packet: packet.to_vec() }),
+            None => {}
         }
     }
 
@@ -187,7 +201,7 @@ impl Line {
 impl State {
     /// When a packet is due at the other end, apart from those before it; none when it never is, which is counted.
     fn admit(&mut self, packet: &[u8], now: Instant) -> Option<Instant> {
-        let Conditions { delay, jitter, loss, bits_per_s, cut, only, no_datagrams } = self.conditions;
+        let Conditions { delay, jitter, loss, bits_per_s, cut, only, no_datagrams, attack: _ } = self.conditions;
         if cut || only.is_some_and(|port| !has_port(packet, port)) || (no_datagrams && protocol(packet) == UDP) {
             self.packets.cut += 1;
             return None;
@@ -218,9 +232,9 @@ impl State {
 
 /// What an IPv4 header says to carry.
 const TCP: u8 = 6;
-const UDP: u8 = 17;
+pub(super) const UDP: u8 = 17;
 
-fn protocol(packet: &[u8]) -> u8 {
+pub(super) fn protocol(packet: &[u8]) -> u8 {
     packet.get(9).copied().unwrap_or_default()
 }
 

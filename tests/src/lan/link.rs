@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::attacker::Attack;
 use super::line::{Conditions, Line, Packets};
 
 /// One way between two hosts, or both. What is set holds from the next packet on, until it is set again.
@@ -64,12 +65,17 @@ impl<'lan> Link<'lan> {
         self.change(|conditions| conditions.no_datagrams = true)
     }
 
+    /// Somebody is on the way, who sends datagrams of their own; they count like any other packet.
+    pub fn attack(&self, attack: Attack) -> &Self {
+        self.change(|conditions| conditions.attack = Some(attack))
+    }
+
     /// Undoes [`Link::cut`]; delay and the rest are as they were.
     pub fn mend(&self) -> &Self {
         self.change(|conditions| conditions.cut = false)
     }
 
-    /// No delay, jitter, loss or limit, and not cut: as it was made.
+    /// No delay, jitter, loss, limit or attack, and not cut: as it was made.
     pub fn perfect(&self) -> &Self {
         self.change(|conditions| *conditions = Conditions::default())
     }

@@ -3,6 +3,7 @@
 //! The namespaces have no name: what keeps them are file descriptors of this process, so that the kernel removes them,
 //! with all devices in them, also when this process is killed. They have no way to the machine's own network.
 
+mod attacker;
 mod line;
 mod link;
 mod namespace;
@@ -14,6 +15,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::process::Command;
 
+pub use attacker::Attack;
 pub use line::Packets;
 pub use link::Link;
 

@@ -102,9 +102,10 @@ fn in_turns(sandbox: &Sandbox, with: impl Fn() -> Outcome, without: impl Fn() ->
 }
 
 fn figures(latencies: Vec<Latency>, names: [&'static str; 4]) -> Vec<Figure> {
+    let compared = latencies.len();
     let shown = latencies.into_iter().zip(names).map(|(Latency { with, without, .. }, what)| {
         let pairs: Vec<f64> = with.iter().zip(&without).map(|(with, without)| with / without).collect();
-        let [low, high] = interval(&pairs);
+        let [low, high] = interval(&pairs, compared);
         let told_apart = if (low..=high).contains(&1.0) { "not told apart" } else { "told apart" };
         Figure {
             what,
@@ -117,13 +118,14 @@ fn figures(latencies: Vec<Latency>, names: [&'static str; 4]) -> Vec<Figure> {
     shown.collect()
 }
 
-/// The 95 % interval of the geometric mean of ratios: Student's t on their logarithms.
-fn interval(ratios: &[f64]) -> [f64; 2] {
+/// An interval of the geometric mean of ratios: Student's t on their logarithms. One of so many that hold all together with 95 %
+/// (Bonferroni): of twelve that hold with 95 % each, every second table would tell something apart that is not.
+fn interval(ratios: &[f64], compared: usize) -> [f64; 2] {
     let logs: Vec<f64> = ratios.iter().map(|ratio| ratio.ln()).collect();
     let count = logs.len() as f64;
     let mean = logs.iter().sum::<f64>() / count;
     let variance = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (count - 1.0);
-    let t = StudentsT::new(0.0, 1.0, count - 1.0).expect("degrees of freedom").inverse_cdf(0.975);
+    let t = StudentsT::new(0.0, 1.0, count - 1.0).expect("degrees of freedom").inverse_cdf(1.0 - 0.05 / (2.0 * compared as f64));
     let half = t * (variance / count).sqrt();
     [(mean - half).exp(), (mean + half).exp()]
 }

@@ -177,9 +177,10 @@ fn switched() -> Vec<Figure> {
     }]
 }
 
-/// What ten pairs of questions a second cost an agent.
+/// What ten pairs of questions a second cost an agent, which tells of its answers as often as in a run: when there are enough.
 fn agent_cpu(hosts: &ManyHosts) -> Figure {
-    let _asking = Running::start(&mut hosts.controller(&["agents", "clock", "hurin", "--watch", "--json"]));
+    let seldom = ["agents", "clock", "hurin", "--watch", "--every", "60", "--json"];
+    let _asking = Running::start(&mut hosts.controller(&seldom));
     // The burst at the beginning is over by then.
     wait(Duration::from_secs(2));
     let agent = Process::new(hosts.agent_pid("hurin").cast_signed()).expect("the agent lives");

@@ -21,8 +21,6 @@ const BURST: u32 = 128;
 const ASKED_FOR: Duration = Duration::from_secs(5);
 /// A burst takes that long, or nearly.
 const BURST_TIME: Duration = Duration::from_millis(300);
-/// Between two answers to who watches.
-const EVERY: Duration = Duration::from_secs(1);
 
 /// How to ask.
 #[derive(Clone, Debug, Args)]
@@ -30,6 +28,9 @@ pub(super) struct Wanted {
     /// Say so every second, until Ctrl-C.
     #[arg(long)]
     watch: bool,
+    /// Seconds between two answers to who watches.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=3600), requires = "watch", value_name = "SECONDS")]
+    every: u16,
     /// Pairs of questions a second between the bursts.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=500), value_name = "N")]
     rate: u16,
@@ -44,7 +45,8 @@ pub(super) struct Wanted {
 /// `agents clock`.
 #[tokio::main]
 pub(super) async fn clock(name: &str, json: bool, wanted: &Wanted) -> Result<(), Error> {
-    let Wanted { watch, rate, user_stamps, ref probes } = *wanted;
+    let Wanted { watch, every, rate, user_stamps, ref probes } = *wanted;
+    let every = Duration::from_secs(every.into());
     let keep = probes.as_deref();
     let contact = contact(name, "clock").await?;
     let failed = |reason: String| RunError::Network { host: name.to_owned(), reason: format!("clock: {reason}") };
@@ -54,7 +56,7 @@ pub(super) async fn clock(name: &str, json: bool, wanted: &Wanted) -> Result<(),
     session.burst(BURST);
     session.pace(Some(Duration::from_secs(1) / u32::from(rate)));
     let began = Instant::now();
-    let mut due = began + if watch { EVERY } else { ASKED_FOR - BURST_TIME };
+    let mut due = began + if watch { every } else { ASKED_FOR - BURST_TIME };
     loop {
         if shutdown.drain.run_until_cancelled(sleep_until(due)).await.is_none() {
             return keep_probes(&session, name, keep);
@@ -76,7 +78,7 @@ pub(super) async fn clock(name: &str, json: bool, wanted: &Wanted) -> Result<(),
         if !watch {
             return keep_probes(&session, name, keep);
         }
-        due += EVERY;
+        due += every;
     }
 }
 

@@ -141,6 +141,11 @@ impl Forged {
     }
 }
 
+/// Whether the question is among those that have their answer.
+fn is_done(done: &[Probe], number: u64) -> bool {
+    done.iter().rev().any(|probe| probe.number == number)
+}
+
 /// All questions of a session.
 #[derive(Debug, Default)]
 pub(crate) struct Probes {
@@ -172,7 +177,7 @@ impl Probes {
                 open.back.push((answered, t4, by_kernel));
                 self.bring_together(number);
             }
-            None if self.is_done(number) => {}
+            None if is_done(&self.done, number) => {}
             _ => self.forged.add(t4),
         }
     }
@@ -192,7 +197,7 @@ impl Probes {
                 }
                 None if number > self.last => self.early.push((answer, now)),
                 // To a question that was sent again by somebody, as it was.
-                None if self.is_done(number) => {}
+                None if is_done(&self.done, number) => {}
                 _ => self.forged.add(now),
             }
         }
@@ -202,10 +207,6 @@ impl Probes {
 
     pub(super) fn broke(&mut self, broken: ClockBreak) {
         self.breaks.push(broken);
-    }
-
-    fn is_done(&self, number: u64) -> bool {
-        self.done.iter().rev().any(|probe| probe.number == number)
     }
 
     /// A probe is whole when the agent has answered what came back.

@@ -1,5 +1,6 @@
 //! What the samples of a run say: `results.json`, made from `run.json` and the samples, as often as one likes.
 
+mod asked;
 mod block;
 mod cells;
 mod clocks;
@@ -12,6 +13,7 @@ mod parallel;
 mod precision;
 pub mod schema;
 mod server_times;
+mod stamped;
 mod stamping;
 mod verdict;
 mod ways;

@@ -3,6 +3,7 @@
 mod asked;
 mod block;
 mod cells;
+mod clock_pairs;
 mod clocks;
 mod compare;
 mod compute;

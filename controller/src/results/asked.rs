@@ -67,31 +67,20 @@ impl<'a> Host<'a> {
     /// The questions that it answered within that time of its own.
     pub(super) fn questions(&self, asked: &[ProbeRow], within: RangeInclusive<i64>) -> impl Iterator<Item = Question> {
         let epoch = controller_epoch(self.manifest);
-        let answered = asked.iter().filter_map(move |row| self.question(row, epoch));
-        answered.filter(move |question| within.contains(&question.t2))
+        let question = move |row: &ProbeRow| {
+            let [t2, t3, t4] = row.answer_ns?;
+            let here = |ns: i64| ns.checked_sub(epoch);
+            let there = |ns: i64| ns.checked_sub(self.epoch());
+            Some(Question { t1: here(row.t1_ns)?, t2: there(t2)?, t3: there(t3)?, t4: here(t4)? })
+        };
+        let of_it = asked.iter().filter(|row| row.host == self.name).filter_map(question);
+        of_it.filter(move |question| within.contains(&question.t2))
     }
 
-    /// Of all questions those of the controller that had the run within that time of this host's: the clock of another is another.
-    pub(super) fn of_one_controller(&self, mut asked: Vec<ProbeRow>, within: &RangeInclusive<i64>) -> Vec<ProbeRow> {
-        let epoch = controller_epoch(self.manifest);
-        let is_then = |row: &&ProbeRow| self.question(row, epoch).is_some_and(|it| within.contains(&it.t2));
-        let session = asked.iter().find(is_then).map(|row| row.session);
-        asked.retain(|row| Some(row.session) == session);
-        asked
-    }
-
-    /// What it has answered; the controller's stamps since the controller's `epoch`.
-    fn question(&self, row: &ProbeRow, epoch: i64) -> Option<Question> {
-        let [t2, t3, t4] = row.answer_ns.filter(|_| row.host == self.name)?;
-        let here = |ns: i64| ns.checked_sub(epoch);
-        let there = |ns: i64| ns.checked_sub(self.epoch());
-        Some(Question { t1: here(row.t1_ns)?, t2: there(t2)?, t3: there(t3)?, t4: here(t4)? })
-    }
-
-    /// From the controller's clock to its own.
-    pub(super) fn of_controller_to_own(&self, asked: &[ProbeRow]) -> Mapping {
+    /// From the controller's clock to its own, by the questions that it answered within that time of its own.
+    pub(super) fn of_controller_to_own(&self, asked: &[ProbeRow], within: RangeInclusive<i64>) -> Mapping {
         let mut constraints = Constraints::default();
-        for Question { t1, t2, t3, t4 } in self.questions(asked, i64::MIN..=i64::MAX) {
+        for Question { t1, t2, t3, t4 } in self.questions(asked, within) {
             let _ = constraints.push_lower(t3, t4.saturating_add(1));
             let _ = constraints.push_upper(t1, t2.saturating_add(1));
         }

@@ -11,7 +11,7 @@ use rpycbench_measure::clock::{
 };
 
 use super::asked::{self, Host};
-use super::clocks::{around, of_calls};
+use super::clocks::{around, around_driven, of_calls};
 use super::parallel::in_parallel;
 use super::schema::{ClockContradictionResult, ClockPairResult, ClockPairsResult};
 use super::stamped::Stamped;
@@ -69,7 +69,7 @@ impl Instant {
     /// The middle of these calls; none where clocks were read beyond all measure.
     fn amid(run_folder: &Path, manifest: &Manifest, hosts: [&Host<'_>; 2], calls: &[Call]) -> Option<Self> {
         let ([driver, server], then) = (hosts, around(calls));
-        let asked = server.of_one_controller(asked::read(run_folder), &then);
+        let asked = asked::read(run_folder);
         let at_ns = then.start().midpoint(*then.end());
         let breaks: Vec<_> = server.breaks().collect();
         let from_server = |known: &Constraints| Mapping::new(known, &breaks, Assumptions::default());
@@ -78,7 +78,9 @@ impl Instant {
         let (to_driver, to_controller) = (from_server(&of_calls(calls)), from_server(&answers));
         // Nobody read the controller's clock then: what the driver's is ahead of it has to hold for all that it may have shown.
         let controller_shows = to_controller.convert(at_ns).interval;
-        let driver_ahead = driver.of_controller_to_own(&asked).ahead(controller_shows);
+        // Of the same while at either host, whose questions are then of one controller: the clock of another is another.
+        let of_controller = driver.of_controller_to_own(&asked, around_driven(calls));
+        let driver_ahead = of_controller.ahead(controller_shows);
         let at = Interval::new(at_ns, at_ns);
         let epoch = |clock| match clock {
             Controller => asked::controller_epoch(manifest),

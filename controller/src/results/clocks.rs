@@ -40,7 +40,7 @@ pub(super) fn of_both_ends(run_folder: &Path, manifest: &Manifest, topology: &st
         asked::add(&mut constraints, server.questions(&asked, around(calls)));
     } else if client.breaks().next().is_none() {
         // The controller's clock, in between, by that of who drives.
-        let to_client = client.of_controller_to_own(&asked);
+        let to_client = client.of_controller_to_own(&asked, i64::MIN..=i64::MAX);
         for Question { t1, t2, t3, t4 } in server.questions(&asked, around(calls)) {
             let (sent, back) =
                 (to_client.convert(t1).interval.low, to_client.convert(t4.saturating_add(1)).interval.high);
@@ -81,7 +81,15 @@ pub(super) fn of_calls(calls: &[Call]) -> Constraints {
 
 /// Instants of the host that serves, of calls and a while around them.
 pub(super) fn around(calls: &[Call]) -> RangeInclusive<i64> {
-    let received = || calls.iter().map(|call| call.received);
-    let (first, last) = (received().min().unwrap_or(0), received().max().unwrap_or(0));
+    widened(calls.iter().map(|call| call.received))
+}
+
+/// The same of the host that drives.
+pub(super) fn around_driven(calls: &[Call]) -> RangeInclusive<i64> {
+    widened(calls.iter().map(|call| call.start))
+}
+
+fn widened(instants: impl Iterator<Item = i64> + Clone) -> RangeInclusive<i64> {
+    let (first, last) = (instants.clone().min().unwrap_or(0), instants.max().unwrap_or(0));
     first.saturating_sub(AROUND_NS)..=last.saturating_add(AROUND_NS)
 }

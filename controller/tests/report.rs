@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may unwrap: a panic is how it fails")]
 
+#[path = "report/clock_pairs.rs"]
+mod clock_pairs;
 #[path = "report/conditions.rs"]
 mod conditions;
 #[path = "report/noise.rs"]

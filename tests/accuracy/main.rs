@@ -8,6 +8,7 @@
 )]
 
 mod clock;
+mod clock_pairs;
 mod lan;
 mod ways;
 

@@ -8,7 +8,7 @@ use rpycbench_measure::statistics::{Cell, Metric, NoInterval, quantile};
 use super::block::Block;
 use super::compute::Place;
 use super::conditions;
-use super::schema::{CellResult, ConditionsResult, PartResult};
+use super::schema::{CellResult, ClockPairsResult, ConditionsResult, PartResult};
 use super::verdict::{self, Evidence};
 use super::ways::Ways;
 use crate::store::manifest::{CellRecord, Manifest};
@@ -23,7 +23,12 @@ pub(crate) struct Gathered {
 }
 
 /// Reads the blocks of a cell. One that cannot be read counts as one that delivered nothing, and the verdict says so.
-pub(super) fn gather(run_folder: &Path, manifest: &Manifest, place: Place<'_>) -> Gathered {
+pub(super) fn gather(
+    run_folder: &Path,
+    manifest: &Manifest,
+    place: Place<'_>,
+    clock_pairs: &[ClockPairsResult],
+) -> Gathered {
     let records = records_of(manifest, place);
     let blocks = manifest.cells.iter().map(|cell| cell.block).max().unwrap_or(0);
     let mut parts = Parts::default();
@@ -67,6 +72,7 @@ pub(super) fn gather(run_folder: &Path, manifest: &Manifest, place: Place<'_>) -
         cell: &cell,
         courses: &courses,
         spans: &spans,
+        clock_pairs,
     };
     let (verdict, reasons) = verdict::of(&evidence);
     result.verdict = verdict.to_owned();

@@ -5,10 +5,11 @@ use std::path::Path;
 use rpycbench_measure::statistics::Cell;
 
 use super::cells::{self, Gathered};
+use super::clock_pairs;
 use super::compare::Comparisons;
 use super::files::{ResultsError, manifest};
 use super::parallel::in_parallel;
-use super::schema::{CellResult, Results, SCHEMA};
+use super::schema::{CellResult, ClockPairsResult, Results, SCHEMA};
 use super::stamping;
 use crate::store::manifest::{CellRecord, CellStatus, Manifest, ServerRecord, TopologyRecord, WorkloadRecord};
 
@@ -24,12 +25,13 @@ pub fn compute(run_folder: &Path) -> Result<Results, ResultsError> {
 
 /// [`compute`] for a `run.json` that was read before.
 pub fn compute_of(run_folder: &Path, manifest: &Manifest) -> Results {
+    let clock_pairs = clock_pairs::of(run_folder, manifest);
     let mut figures = Vec::new();
     let mut comparisons = Comparisons::default();
     let mut stamping = Vec::new();
     // One workload at a time: cells are only compared within one, so no more samples than its own are in memory.
     for workload in &manifest.workloads {
-        let gathered = gather(run_folder, manifest, workload);
+        let gathered = gather(run_folder, manifest, workload, &clock_pairs);
         let lookup = |topology: &str, server: &str| {
             gathered.iter().find(|it| it.place.topology.name == topology && it.place.server.name == server)
         };
@@ -48,6 +50,7 @@ pub fn compute_of(run_folder: &Path, manifest: &Manifest) -> Results {
         complete,
         cells: in_plan_order(manifest, figures),
         comparisons: comparisons.into_vec().into_iter().chain(stamping).collect(),
+        clock_pairs,
     }
 }
 
@@ -55,7 +58,8 @@ pub fn compute_of(run_folder: &Path, manifest: &Manifest) -> Results {
 pub(crate) fn gathered(run_folder: &Path, manifest: &Manifest) -> Vec<Gathered> {
     let workloads = manifest.workloads.iter();
     let places: Vec<_> = workloads.flat_map(|workload| places(manifest, workload)).collect();
-    in_parallel(&places, |&place| cells::gather(run_folder, manifest, place))
+    let clock_pairs = clock_pairs::of(run_folder, manifest);
+    in_parallel(&places, |&place| cells::gather(run_folder, manifest, place, &clock_pairs))
 }
 
 /// Where a cell stands in the plan, apart from its blocks.
@@ -82,9 +86,14 @@ struct Done<'a> {
 }
 
 /// All cells of a workload, in the plan's order.
-fn gather<'a>(run_folder: &Path, manifest: &'a Manifest, workload: &'a WorkloadRecord) -> Vec<Done<'a>> {
+fn gather<'a>(
+    run_folder: &Path,
+    manifest: &'a Manifest,
+    workload: &'a WorkloadRecord,
+    clock_pairs: &[ClockPairsResult],
+) -> Vec<Done<'a>> {
     in_parallel(&places(manifest, workload), |&place| {
-        let Gathered { cell, result } = cells::gather(run_folder, manifest, place);
+        let Gathered { cell, result } = cells::gather(run_folder, manifest, place, clock_pairs);
         Done { place, cell, result }
     })
 }

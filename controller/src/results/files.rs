@@ -91,11 +91,12 @@ pub fn write(run_folder: &Path, results: &Results) -> Result<(), ResultsError> {
     Ok(())
 }
 
-/// The cells and comparisons of some topologies. A comparison of two topologies belongs to the one looked at.
+/// The cells, comparisons and clocks of some topologies. A comparison of two topologies belongs to the one looked at.
 fn part(results: &Results, wanted: impl Fn(&str) -> bool) -> Results {
     let mut part = results.clone();
     part.cells.retain(|cell| wanted(&cell.topology));
     part.comparisons.retain(|it| wanted(it.topology.as_ref().unwrap_or(&it.of)));
+    part.clock_pairs.retain(|it| wanted(&it.topology));
     part
 }
 

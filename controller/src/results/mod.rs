@@ -1,7 +1,9 @@
 //! What the samples of a run say: `results.json`, made from `run.json` and the samples, as often as one likes.
 
+mod asked;
 mod block;
 mod cells;
+mod clock_pairs;
 mod clocks;
 mod compare;
 mod compute;
@@ -12,6 +14,7 @@ mod parallel;
 mod precision;
 pub mod schema;
 mod server_times;
+mod stamped;
 mod stamping;
 mod verdict;
 mod ways;

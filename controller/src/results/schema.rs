@@ -23,6 +23,49 @@ pub struct Results {
     pub cells: Vec<CellResult>,
     /// What differs from what, and whether it can be told apart.
     pub comparisons: Vec<ComparisonResult>,
+    /// Whether three clocks agree: one for each topology whose servers have stamped and whose two hosts the controller has asked for
+    /// their clocks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clock_pairs: Vec<ClockPairsResult>,
+}
+
+/// How far the clocks of the two hosts of a topology and the controller's were ahead of each other, at one instant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ClockPairsResult {
+    /// The topology's name.
+    pub topology: String,
+    /// The instant: the middle of the calls of its last stamped block, by the CLOCK_MONOTONIC_RAW of the host that serves since its
+    /// epoch in `run.json`.
+    pub at_ns: i64,
+    /// Every two of the three.
+    pub pairs: Vec<ClockPairResult>,
+    /// `null` where there are clocks that fit all that is known.
+    pub contradiction: Option<ClockContradictionResult>,
+}
+
+/// How far one host's CLOCK_MONOTONIC_RAW was ahead of another's, and how far the truth may be from that; `null` where nothing bounds
+/// it from both sides.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ClockPairResult {
+    /// The one that is ahead, or behind where the offset is negative.
+    pub of: String,
+    /// The other one, or `the controller`.
+    pub against: String,
+    /// From the calls of the block alone.
+    pub from_calls: Option<[i64; 2]>,
+    /// From the controller's questions alone.
+    pub from_questions: Option<[i64; 2]>,
+    /// From both, also by way of the third clock; `null` where they contradict each other.
+    pub together: Option<[i64; 2]>,
+}
+
+/// Around these hosts, in this order, a clock would be ahead of itself: a stamp or a clock of one of them lies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ClockContradictionResult {
+    /// Each once; `the controller` may be one.
+    pub hosts: Vec<String>,
+    /// By how much.
+    pub by_ns: i64,
 }
 
 /// The figures of one topology × server × workload × driver.

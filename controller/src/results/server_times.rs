@@ -3,14 +3,12 @@
 use std::path::Path;
 
 use rpycbench_measure::clock::Mapping;
-use rpycbench_measure::pairing::pair;
 
 use super::clocks::{self, Clocks};
 use super::files::{ResultsError, manifest};
-use super::ways;
+use super::stamped::Stamped;
 use crate::store::manifest::{CellRecord, Manifest};
 use crate::store::samples::{self, ServerTime};
-use crate::store::stamps;
 
 /// Fills `server_recv_ns`, `server_send_ns` and `clock_bound_ns` of every sample whose server has stamped it and whose clock is known
 /// then. Entering them again changes nothing.
@@ -28,11 +26,7 @@ pub fn enter_server_times(run_folder: &Path) -> Result<(), ResultsError> {
 }
 
 fn of_cell(run_folder: &Path, manifest: &Manifest, record: &CellRecord) -> Option<Vec<Option<ServerTime>>> {
-    let stamped = record.stamps.as_ref()?;
-    let columns = samples::read(&run_folder.join(&record.samples)).ok()?;
-    let stamps = stamps::read(&run_folder.join(&stamped.file)).ok()?;
-    let served = pair(&columns.calls(), &stamps, &stamped.pairings(), stamped.full).served;
-    let calls = ways::calls(&columns, &served, stamped);
+    let Stamped { served, calls } = Stamped::read(run_folder, record)?;
     let clocks = clocks::of_controller(run_folder, manifest, &record.topology, &calls)?;
     let time = |received: i64, answered: i64| match &clocks {
         Clocks::Same => Some(ServerTime { received_ns: received, answered_ns: answered, bound_ns: 0 }),

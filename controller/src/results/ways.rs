@@ -9,12 +9,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use rpycbench_measure::clock::{Call, Interval, Part, is_resolved, quantile_range};
-use rpycbench_measure::pairing::{Served, pair};
+use rpycbench_measure::pairing::pair;
 use rpycbench_measure::statistics::quantile;
 
 use super::clocks::{self, Clocks};
 use super::schema::{PartResult, RangeResult};
-use crate::store::manifest::{CellRecord, Manifest, StampsRecord};
+use super::stamped;
+use crate::store::manifest::{CellRecord, Manifest};
 use crate::store::samples::BlockColumns;
 use crate::store::stamps;
 
@@ -89,7 +90,7 @@ impl Ways {
                 for (why, count) in paired.unpaired {
                     *self.unpaired.entry(why.to_string()).or_default() += count;
                 }
-                let calls = calls(columns, &paired.served, stamped);
+                let calls = stamped::calls(columns, &paired.served, stamped);
                 let clocks = clocks::of_both_ends(run_folder, manifest, &record.topology, &calls);
                 // All of them say something about the clocks.
                 calls.iter().filter(|call| call.start >= from_ns).for_each(|call| self.take(call, &clocks));
@@ -125,15 +126,4 @@ impl Ways {
         let parts = parts.into_iter().filter_map(|(name, ranges)| Some((name.to_owned(), ranges.into_result()?)));
         (parts.collect(), self.unpaired)
     }
-}
-
-/// Every good call with what its server did for it.
-pub(super) fn calls(columns: &BlockColumns, served: &[Option<Served>], stamped: &StampsRecord) -> Vec<Call> {
-    let once = stamped.clients.iter().all(|client| client.waited == 1);
-    let all = columns.start_ns.iter().zip(&columns.end_ns).zip(&columns.ok).zip(served);
-    all.filter_map(|(((&start, &end), &ok), served)| {
-        let Served { received_ns, answered_ns, server_ns } = (*served)?;
-        ok.then_some(Call { start, end, received: received_ns, answered: answered_ns, server: server_ns, once })
-    })
-    .collect()
 }

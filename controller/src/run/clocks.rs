@@ -1,5 +1,5 @@
 //! What a run learns of its agents' clocks: a burst of questions before and after each cell of two hosts, while servers and
-//! drivers start and end, and some now and then in between.
+//! drivers start and end, some now and then in between, and a last burst when the run ends.
 //!
 //! The agent on the controller's own host reads the same clock, and is not asked.
 
@@ -65,6 +65,8 @@ impl Run<'_> {
             self.earlier_clocks.drain(..).chain(self.clocks.drain()).collect();
         // Of one host in the order in which they were.
         sessions.sort_by_key(|(host, _)| *host);
+        // All at once, before any is waited for: what is told of clocks is about one time, the end of the run.
+        sessions.iter().for_each(|(_, session)| session.burst(BURST));
         for (host, session) in sessions {
             session.pace(None);
             session.settle().await;

@@ -179,7 +179,7 @@ fn on_one_host_the_other_role_is_not_one_of_the_others() {
 }
 
 /// A clock that was asked, `ahead` of the controller's, and what has happened to it.
-fn clock(host: &str, ahead: i64, kind: &str, from_raw_ns: i64) -> ClockRecord {
+pub(crate) fn clock(host: &str, ahead: i64, kind: &str, from_raw_ns: i64) -> ClockRecord {
     let events =
         vec![ClockEventRecord { kind: kind.to_owned(), by_ns: 2_000_000_000, from_raw_ns, to_raw_ns: from_raw_ns + 1 }];
     ClockRecord {

@@ -35,7 +35,7 @@ fn cell_of_durations(blocks: u32, durations: impl Fn(&CellRecord) -> Vec<i64>) -
 }
 
 /// Numbers from 0 to 1 that look drawn, the same from the same seed.
-fn uniform(seed: u64) -> impl FnMut() -> f64 {
+pub(crate) fn uniform(seed: u64) -> impl FnMut() -> f64 {
     let mut state = (seed + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     move || {
         state ^= state << 13;

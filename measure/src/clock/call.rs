@@ -1,16 +1,21 @@
 //! A call's time apart: on its way out, in the server, in between, on its way back.
 //!
-//! As a [`Split`](super::Split), for calls that ask the server more than once: then there is a time **in between**, from an
-//! answer that is not the last to the next request, which has a way back, the client's own work and a way out in it. How long a
-//! call and its server took is exact but for the server's clock rate, and so is all that is neither. How that divides is as
-//! certain as the clocks of the two hosts are; on one host, it is exact as well.
+//! The time in the server is the difference of two readings of one clock, and all that is neither the rest of the difference of
+//! two of the other. Neither depends on how the clocks are set against each other: both are exact but for the server's clock rate,
+//! of which the bounds make a difference of 30 ns in a millisecond at the default wander. **Only how the rest divides is
+//! uncertain**, as the clocks of the two hosts are; on one host, it is exact as well. Of a call with one request, the rest is out
+//! and back, whose errors are one: what out is too long, back is too short. The two are no independent measurements.
+//!
+//! A call that asks the server more than once also has a time **in between**, from an answer that is not the last to the next
+//! request, which has a way back, the client's own work and a way out in it.
 
 use super::interval::{Interval, ceil_div, floor_div};
 use super::mapping::Mapping;
+use super::part::Part;
 use super::rate::BILLION;
-use super::split::Part;
 
-/// The stamps of a call: its own by the clock of the host that drives, those of the server by that of the host that serves, ns.
+/// The stamps of a call under the latch rule of [`Exchange`](super::Exchange): its own by the clock of the host that drives, those
+/// of the server by that of the host that serves, ns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
     /// Just before it.
@@ -60,7 +65,7 @@ impl Call {
         let (arrival, departure) = (mapping.convert(self.received), mapping.convert(self.answered));
         let epoch = arrival.epoch.filter(|_| arrival.epoch == departure.epoch)?;
         let rates = mapping.epochs().get(usize::try_from(epoch).ok()?)?.rates();
-        let whole = self.end.checked_sub(self.start).filter(|&whole| whole >= 0)?;
+        let whole = self.end.checked_sub(self.start).filter(|&whole| whole >= 0 && self.server >= 0)?;
         let [least, greatest] = rates.gain(self.server.unsigned_abs());
         let server = i128::from(self.server);
         let server =

@@ -5,8 +5,8 @@ use super::contradiction;
 use super::envelope::Falsified;
 use super::epoch::{Epoch, last_resort};
 use super::hull::Infeasible;
-use super::interval::Interval;
-use super::rate::Assumptions;
+use super::interval::{Interval, ceil_div, floor_div};
+use super::rate::{Assumptions, BILLION};
 
 /// Instants of A among which φ may have jumped, both ends included: a step, a suspend, a migration.
 ///
@@ -127,10 +127,7 @@ impl Mapping {
 
     /// The time of C when A reads `y`.
     pub fn convert(&self, y: i64) -> Converted {
-        let index = self.epochs.partition_point(|epoch| epoch.to() < y);
-        let Some(epoch) = self.epochs.get(index).filter(|epoch| epoch.from() <= y) else {
-            return Converted::BROKEN;
-        };
+        let Some((index, epoch)) = self.epoch_at(y) else { return Converted::BROKEN };
         let interval = epoch.envelope().at(y).plus(y);
         let [first, last] = epoch.observed();
         Converted {
@@ -143,6 +140,22 @@ impl Mapping {
         }
     }
 
+    /// How far C is ahead of A, φ, while A reads something within `reading`: for an instant at which A was not read. Anything
+    /// where an end of the reading is missing, or φ may have jumped between the two.
+    pub fn ahead(&self, reading: Interval) -> Interval {
+        let Some((from, to)) = reading.low.zip(reading.high) else { return Interval::UNKNOWN };
+        let Some((_, epoch)) = self.epoch_at(from).filter(|(_, epoch)| epoch.to() >= to) else {
+            return Interval::UNKNOWN;
+        };
+        // The bounds of both ends may be exceeded between them: only the rate says by how much.
+        let [least, greatest] = epoch.rates().gain(from.abs_diff(to));
+        let start = epoch.envelope().at(from);
+        Interval::outward(
+            start.low.map(|low| i128::from(low) + floor_div(least.min(0), BILLION)),
+            start.high.map(|high| i128::from(high) + ceil_div(greatest.max(0), BILLION)),
+        )
+    }
+
     /// The epochs that have a constraint, in order.
     pub fn epochs(&self) -> &[Epoch] {
         &self.epochs
@@ -151,6 +164,11 @@ impl Mapping {
     /// What happened, in order.
     pub fn events(&self) -> &[Event] {
         &self.events
+    }
+
+    fn epoch_at(&self, y: i64) -> Option<(usize, &Epoch)> {
+        let index = self.epochs.partition_point(|epoch| epoch.to() < y);
+        Some((index, self.epochs.get(index).filter(|epoch| epoch.from() <= y)?))
     }
 
     /// The epochs of the time `from..=to`, within which no break is known.

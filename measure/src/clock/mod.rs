@@ -12,7 +12,7 @@
 //! - [`Hull`]: **an estimate**, tighter by far, which holds for clocks without any wander. Always beside the
 //!   bound, never in its place.
 //! - [`Mapping`]: envelopes and hulls of the epochs between which a clock stepped or its host was suspended.
-//! - [`Split`]: a request's time apart: out, in the server, back. [`Call`]: that of a call that asks more than once.
+//! - [`Call`]: a call's time apart: out, in the server, between its requests, back; each a [`Part`].
 //! - [`DifferenceMatrix`]: bounds between many hosts, made as tight as each other allow.
 //! - [`quantile_range`]: what intervals of samples say about a quantile of them.
 //!
@@ -73,9 +73,9 @@ pub mod hull;
 mod interval;
 mod mapping;
 mod mean_rate;
+mod part;
 mod quantile_range;
 mod rate;
-pub mod split;
 
 pub use call::{Apart, Call};
 pub use closure::{DifferenceMatrix, NegativeCycle, NoSuchHost, tighten};
@@ -86,6 +86,6 @@ pub use exchange::{Exchange, STAMP_MAX_NS, StampError};
 pub use hull::{DriftInterval, Hull, Infeasible};
 pub use interval::Interval;
 pub use mapping::{Break, Converted, Event, EventKind, Mapping, Quality};
+pub use part::{Part, is_resolved};
 pub use quantile_range::{QuantileRange, quantile_range};
 pub use rate::{Assumptions, RateBounds, RateError};
-pub use split::{Part, Request, Split, SplitError, is_resolved};

@@ -16,5 +16,5 @@ mod envelope;
 mod faults;
 mod hull;
 mod mapping;
-mod request;
+mod quantile_range;
 mod world;

@@ -3,7 +3,8 @@
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rpycbench_measure::clock::{
-    Assumptions, Break, Constraints, Converted, EventKind, Exchange, Mapping, Quality, STAMP_MAX_NS, StampError,
+    Assumptions, Break, Constraints, Converted, EventKind, Exchange, Interval, Mapping, Quality, STAMP_MAX_NS,
+    StampError,
 };
 
 use super::world::{Message, SECOND, Traffic, World, constraints, rng};
@@ -169,6 +170,43 @@ fn moved(message: Message, a: i64, c: i64) -> Message {
         Message::Lower(t1, t2) => Message::Lower(t1 + c, t2 + a),
         Message::Upper(t3, t4) => Message::Upper(t3 + a, t4 + c),
     }
+}
+
+/// Whatever A reads, of what it may read, C is ahead by what it is said to be.
+#[test]
+fn how_far_a_clock_is_ahead_holds_at_every_instant_of_a_reading() {
+    let mut rose = 0;
+    for seed in 0..300 {
+        let mut rng = rng(seed);
+        let world = World::random(&mut rng, 15_000);
+        let traffic = Traffic::random(&mut rng);
+        let messages = world.messages(&mut rng, traffic);
+        let mapping = Mapping::new(&constraints(&messages), &[], Assumptions::default());
+        for _ in 0..50 {
+            let from = world.instant(&mut rng);
+            let to = from + rng.random_range(0..SECOND);
+            let ahead = mapping.ahead(Interval::new(from, to));
+            for y in [from, to].into_iter().chain((0..20).map(|_| rng.random_range(from..=to))) {
+                let interval = ahead.plus(y);
+                assert_eq!(world.missed_by(y, interval), 0, "seed {seed}, {y} of {from} to {to}: {ahead:?}");
+            }
+            let of = |y: i64| mapping.convert(y).interval.plus(-y);
+            assert_eq!(mapping.ahead(Interval::new(from, from)), of(from), "of one instant nothing is lost");
+            let middle = of(from.midpoint(to)).high;
+            rose += u32::from(middle > of(from).high.max(of(to).high));
+        }
+    }
+    assert!(rose > 50, "{rose}: the ends alone would not do");
+}
+
+#[test]
+fn how_far_a_clock_is_ahead_is_not_told_across_a_break_nor_of_a_reading_without_an_end() {
+    let mapping = Mapping::new(&probes(0..20), &[Break::at(10 * SECOND + 1)], Assumptions::default());
+    let ahead = |from: i64, to: i64| mapping.ahead(Interval::new(from, to));
+    assert_ne!(ahead(9 * SECOND, 10 * SECOND), Interval::UNKNOWN);
+    assert_eq!(ahead(9 * SECOND, 11 * SECOND), Interval::UNKNOWN);
+    assert_eq!(ahead(10 * SECOND + 1, 11 * SECOND), Interval::UNKNOWN);
+    assert_eq!(mapping.ahead(Interval { low: None, high: Some(SECOND) }), Interval::UNKNOWN);
 }
 
 /// One a second, of equal clocks.

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::Evidence;
-use crate::results::schema::CpusResult;
+use crate::results::schema::{ClockContradictionResult, CpusResult};
 use crate::store::manifest::{ClockEventRecord, ClockRecord};
 
 /// A driver that computes for more of its time than this cannot take every answer when it comes: what it calls the server's time
@@ -28,7 +28,8 @@ pub(super) fn doubts(evidence: &Evidence<'_>) -> Vec<String> {
     let of_hosts = both(evidence)
         .into_iter()
         .flat_map(|(host, cpus)| [stolen(&host, cpus), frequency(&host, cpus), heat(&host, cpus)]);
-    busy.into_iter().chain(of_hosts.flatten()).chain(sleeps(evidence)).chain(silences(evidence)).collect()
+    let of_clocks = sleeps(evidence).into_iter().chain(contradiction(evidence));
+    busy.into_iter().chain(of_hosts.flatten()).chain(of_clocks).chain(silences(evidence)).collect()
 }
 
 /// What does not condemn: that others ran beside.
@@ -97,6 +98,17 @@ fn sleeps(evidence: &Evidence<'_>) -> Vec<String> {
         }
     }
     reasons
+}
+
+/// Clocks that cannot all be right. Whose is not cannot be told: it may be the one that the samples were taken by.
+fn contradiction(evidence: &Evidence<'_>) -> Option<String> {
+    let mut clock_pairs = evidence.clock_pairs.iter();
+    let pairs = clock_pairs.find(|it| it.topology == evidence.place.topology.name)?;
+    let ClockContradictionResult { hosts, by_ns } = pairs.contradiction.as_ref()?;
+    Some(format!(
+        "The clocks of {} contradict each other by {by_ns} ns: a stamp or a clock of one of them lies.",
+        hosts.join(", ")
+    ))
 }
 
 /// From instants of samples to the CLOCK_MONOTONIC_RAW of a host; none where nothing is known of how far the clocks are apart.

@@ -8,7 +8,7 @@ use rpycbench_measure::course::Course;
 use rpycbench_measure::statistics::Cell;
 
 use super::compute::Place;
-use super::schema::CellResult;
+use super::schema::{CellResult, ClockPairsResult};
 use crate::store::manifest::{CellRecord, CellStatus, Manifest};
 
 pub(super) use conditions::Span;
@@ -35,6 +35,8 @@ pub(super) struct Evidence<'a> {
     pub(super) courses: &'a [Option<Course>],
     /// When the samples of each block were taken.
     pub(super) spans: &'a [Option<Span>],
+    /// Whether clocks agree, by topology.
+    pub(super) clock_pairs: &'a [ClockPairsResult],
 }
 
 /// The verdict, and a sentence for each reason and each cut.

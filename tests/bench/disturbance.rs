@@ -125,7 +125,9 @@ fn interval(ratios: &[f64], compared: usize) -> [f64; 2] {
     let count = logs.len() as f64;
     let mean = logs.iter().sum::<f64>() / count;
     let variance = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (count - 1.0);
-    let t = StudentsT::new(0.0, 1.0, count - 1.0).expect("degrees of freedom").inverse_cdf(1.0 - 0.05 / (2.0 * compared as f64));
+    let t = StudentsT::new(0.0, 1.0, count - 1.0)
+        .expect("degrees of freedom")
+        .inverse_cdf(1.0 - 0.05 / (2.0 * compared as f64));
     let half = t * (variance / count).sqrt();
     [(mean - half).exp(), (mean + half).exp()]
 }

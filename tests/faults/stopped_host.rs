@@ -41,9 +41,9 @@ fn r5_a_host_that_is_stopped_for_twenty_seconds_is_named_with_the_time_and_has_t
     going.until_done(1);
     let stopped = within(&hosts.lan.namespace("hurin"));
     assert!(stopped.len() >= 2, "an agent and its server: {stopped:?}");
-    stopped.iter().for_each(|process| drop(process.signal(Signal::STOP)));
+    assert!(stopped.iter().all(|process| process.signal(Signal::STOP)), "still there: {stopped:?}");
     park_timeout(STOP);
-    stopped.iter().for_each(|process| drop(process.signal(Signal::CONT)));
+    assert!(stopped.iter().all(|process| process.signal(Signal::CONT)), "still there: {stopped:?}");
     let outcome = going.end();
     assert_eq!(outcome.code, Some(4), "a cell is cut short: {outcome:?}");
 

@@ -178,7 +178,7 @@ async fn tell(
                 telling.send(Telling::Answers(vec![answer])).await?;
                 continue;
             }
-            Ok(Some(Input::Tell)) => 1,
+            Ok(Some(Input::Tell)) => 0,
             Err(_) => ENOUGH,
         };
         due = Instant::now() + LOOK;
@@ -193,6 +193,9 @@ async fn tell(
         };
         if !untold.is_empty() {
             telling.send(Telling::Answers(untold)).await?;
+        }
+        if at_least == 0 {
+            telling.send(Telling::Answers(Vec::new())).await?;
         }
     }
 }

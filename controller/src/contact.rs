@@ -1,16 +1,22 @@
 //! The first words with an agent, before a run takes it: who it is, whether it speaks the same language, and its certificate.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use rpycbench_certs::{Identity, agent_dns_name};
 use rpycbench_proto::message::{CertificateState, HostFacts};
 use rpycbench_proto::pb::agent_client::AgentClient;
 use rpycbench_proto::pb::renewal_client::RenewalClient;
 use rpycbench_proto::{PROTOCOL, pb};
+use tokio::time::timeout;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
 use crate::dial::{DialError, dial};
 use crate::session::{Agent, SessionError, refused};
+
+/// Who has let in somebody answers at once.
+const HELLO_LIMIT: Duration = Duration::from_secs(10);
 
 /// An agent that has proven to be itself and speaks the same protocol.
 #[derive(Debug)]
@@ -40,7 +46,8 @@ impl Contact {
         let channel = channel.map_err(|error| not_reached(&agent, error))?;
         let hello = Request::new(pb::HelloRequest { protocol: PROTOCOL, build: env!("CARGO_PKG_VERSION").to_owned() });
         let asked = Timestamp::now();
-        let hello = AgentClient::new(channel.clone()).hello(hello).await;
+        let hello = timeout(HELLO_LIMIT, AgentClient::new(channel.clone()).hello(hello)).await;
+        let hello = hello.unwrap_or_else(|_| Err(Status::unavailable(format!("no answer within {HELLO_LIMIT:?}"))));
         let pb::HelloReply { protocol, build, host, certificate, busy_with, unix_ns } =
             hello.map_err(|status| refused(&agent, &status))?.into_inner();
         if protocol != PROTOCOL {
@@ -85,7 +92,7 @@ impl Contact {
 fn not_reached(agent: &Agent, error: DialError) -> SessionError {
     let (host, address) = (agent.host.clone(), agent.address.clone());
     match error {
-        DialError::NotOurs(reason) => SessionError::NotOurs { host, address, reason },
+        DialError::NotOurs(reason) | DialError::HungUp(reason) => SessionError::NotOurs { host, address, reason },
         DialError::Nobody(reason) | DialError::Other(reason) => SessionError::Unreachable { host, address, reason },
     }
 }

@@ -215,7 +215,11 @@ impl<C: Caller> Talk<C> {
         match self.inbox.take(number) {
             Taken::Gap(due) => return Err(format!("event {number} came where {due} was due")),
             Taken::Again => {}
-            Taken::New => self.hand_over(FromAgent::Event(Box::new(Arc::unwrap_or_clone(event)))).await,
+            Taken::New => {
+                self.hand_over(FromAgent::Event(Box::new(Arc::unwrap_or_clone(event)))).await;
+                // What was said while the run was busy has waited here, and is heard from now on.
+                self.heard = Instant::now();
+            }
         }
         self.say(Word::Beat);
         Ok(())

@@ -20,11 +20,15 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(3);
 const KEEP_ALIVE_LIMIT: Duration = Duration::from_secs(10);
 
+const HUNG_UP: &str = "it closes the connection as an agent does that is not enrolled any more";
+
 /// Nobody to talk to.
 #[derive(Debug)]
 pub(crate) enum DialError {
     /// Someone who was enrolled once, perhaps, and cannot prove it any more; why, in words.
     NotOurs(String),
+    /// Someone who hangs up before anything is said; why, perhaps.
+    HungUp(String),
     /// The host is there and nobody listens.
     Nobody(String),
     /// Any other reason, with every cause, on one line.
@@ -35,7 +39,7 @@ impl DialError {
     /// The reason alone.
     pub(crate) fn into_reason(self) -> String {
         match self {
-            Self::NotOurs(reason) | Self::Nobody(reason) | Self::Other(reason) => reason,
+            Self::NotOurs(reason) | Self::HungUp(reason) | Self::Nobody(reason) | Self::Other(reason) => reason,
         }
     }
 
@@ -46,8 +50,11 @@ impl DialError {
                 if let Some(reason) = not_ours(io) {
                     return Self::NotOurs(reason.to_owned());
                 }
-                if io.kind() == io::ErrorKind::ConnectionRefused {
-                    return Self::Nobody(chain(error));
+                match io.kind() {
+                    // What an agent does whose own door is shut.
+                    io::ErrorKind::UnexpectedEof => return Self::HungUp(HUNG_UP.to_owned()),
+                    io::ErrorKind::ConnectionRefused => return Self::Nobody(chain(error)),
+                    _ => {}
                 }
             }
             link = this.source();
@@ -58,10 +65,6 @@ impl DialError {
 
 /// Why a handshake failed, where that is a matter of enrolment.
 fn not_ours(error: &io::Error) -> Option<&'static str> {
-    // What an agent does whose own door is shut.
-    if error.kind() == io::ErrorKind::UnexpectedEof {
-        return Some("it closes the connection as an agent does that is not enrolled any more");
-    }
     match error.get_ref()?.downcast_ref()? {
         rustls::Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
             Some("its certificate has expired")

@@ -22,6 +22,8 @@ pub(crate) struct Enrolled {
     pub agent: KnownAgent,
     /// Since when it had been banned, which it is no longer.
     pub lifted: Option<String>,
+    /// Where another of its name was enrolled, which is forgotten.
+    pub elsewhere: Option<String>,
 }
 
 /// An agent was not enrolled; both sides are as before.
@@ -98,6 +100,8 @@ pub(crate) async fn enrol(home: &Home, address: &str, code: &str) -> Result<Enro
         expires: expires.to_string(),
         banned: None,
     };
-    let lifted = home.remember(&agent)?.and_then(|before| before.banned);
-    Ok(Enrolled { agent, lifted })
+    let before = home.remember(&agent)?;
+    let elsewhere = before.as_ref().map(|before| before.address.clone()).filter(|before| before != address);
+    let lifted = before.and_then(|before| before.banned);
+    Ok(Enrolled { agent, lifted, elsewhere })
 }

@@ -53,6 +53,8 @@ pub(crate) enum Error {
     Contact(#[from] SessionError),
     #[error(transparent)]
     Home(#[from] HomeError),
+    #[error("cannot start threads: {0}")]
+    Runtime(std::io::Error),
     #[error("cannot listen for signals: {0}")]
     Signals(std::io::Error),
     #[error("{}", incomplete(*.missing, *.of, .first, .folder))]
@@ -85,7 +87,9 @@ impl Error {
             Self::Enrol(EnrolError::Code(_)) | Self::Home(HomeError::Unknown { .. }) => code::USAGE,
             Self::Enrol(EnrolError::Home(_) | EnrolError::Certificates(_)) | Self::Home(_) => code::INTERNAL,
             Self::Enrol(_) => code::AGENT,
-            Self::Results(_) | Self::Report(_) | Self::Export(_) | Self::Signals(_) => code::INTERNAL,
+            Self::Results(_) | Self::Report(_) | Self::Export(_) | Self::Runtime(_) | Self::Signals(_) => {
+                code::INTERNAL
+            }
             Self::Incomplete { .. } | Self::Unjudged(_) | Self::Aborted => code::INCOMPLETE,
         }
     }

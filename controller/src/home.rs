@@ -70,6 +70,8 @@ impl Home {
 
     /// This controller's authorities, made the first time.
     pub(crate) fn authority(&self) -> Result<Authority, HomeError> {
+        // Two first runs at once make one.
+        let _only_me = self.lock()?;
         let name = uuid::Uuid::now_v7().to_string();
         Ok(Authority::open(&self.path.join("authority"), &name)?)
     }

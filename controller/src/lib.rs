@@ -1,6 +1,6 @@
 //! The controller: turns a plan into a run, and a run into a report.
 //!
-//! Data flow one way: [`plan`] → [`run`] (cells, one after the other, through a [`session`] with each agent) →
+//! Data flow one way: [`plan`] → [`run`] (cells, one after the other or side by side, through a [`session`] with each agent) →
 //! [`store`] (samples and `run.json` in the run folder) → [`results`] (`results.json`) → [`report`]. Everything after the
 //! run is made from the run folder alone, and can be made again.
 

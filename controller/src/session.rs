@@ -227,7 +227,8 @@ impl From<&Status> for Unattached {
 
 impl From<DialError> for Unattached {
     fn from(error: DialError) -> Self {
-        // Nobody listens there any more, or somebody else: a host that is merely cut off does not answer at all.
+        // Nobody listens there any more, or somebody else: a host that is merely cut off does not answer at all, and a
+        // connection that is cut amid its handshake looks like one that is refused.
         let is_final = matches!(error, DialError::NotOurs(_) | DialError::Nobody(_));
         Self { reason: error.into_reason(), is_final }
     }

@@ -300,6 +300,22 @@ fn a_block_that_was_not_run_makes_its_cell_invalid_and_leaves_the_others() {
 }
 
 #[test]
+fn a_run_that_did_not_come_to_its_end_is_not_complete_though_each_of_its_cells_is() {
+    let folder = TempDir::new().unwrap();
+    let mut manifest = study(3, false);
+    manifest.ended.clear();
+    write(folder.path(), &mut manifest, |cell| Some(lifelike(cell, cell.expected as usize)));
+    let (results, report) = report_of(folder.path());
+    assert!(!results.complete);
+    assert!(report.contains("**The run did not come to its end:** `rpycbench-controller run --resume`"), "{report}");
+
+    manifest.ended = "2026-01-02T03:14:05Z".to_owned();
+    manifest.cells.clear();
+    save(folder.path(), &manifest);
+    assert!(!report_of(folder.path()).0.complete, "nothing was measured");
+}
+
+#[test]
 fn cells_that_the_run_was_told_to_leave_out_are_not_missed() {
     let folder = TempDir::new().unwrap();
     let mut manifest = study(3, true);

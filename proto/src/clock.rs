@@ -8,7 +8,7 @@ pub enum Asking {
         /// Leaves aside what the kernel stamps.
         user_stamps: bool,
     },
-    /// Asks for the answers that were not told yet.
+    /// Asks for the answers that were not told yet, and that none be told after them.
     Tell,
     /// Asks over the stream itself.
     Question {
@@ -27,7 +27,7 @@ pub enum Telling {
         /// Where datagrams are answered, if they are.
         port: Option<u16>,
     },
-    /// Questions that were answered, in order.
+    /// Questions that were answered, in order; none where all are told that were answered when that was asked for.
     Answers(Vec<Answer>),
     /// Something has happened to the agent's clocks.
     Break(ClockBreak),

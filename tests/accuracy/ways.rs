@@ -143,20 +143,24 @@ fn time_added_by_the_network_is_found_on_the_ways_and_not_in_the_server() {
     let outcome = hosts.controller(&["run", &plan, "--quiet"]);
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     let each_way_ms = EACH_WAY.as_secs_f64() * 1e3;
-    for cell in cells(&hosts) {
+    let cells = cells(&hosts);
+    for cell in &cells {
         let name = format!("{} {} {}", cell["topology"], cell["server"], cell["workload"]);
         assert!(cell.get("unpaired").is_none(), "{name}: {}", cell["unpaired"]);
         assert_eq!(cell["parts"]["server"]["count"], cell["count"], "{name}");
-        let [out, server, back] = ["out", "server", "back"].map(|part| median(&cell, part));
         if cell["topology"] == "localhost" {
-            assert!(out[1] < each_way_ms && back[1] < each_way_ms, "{name}: {cell}");
-        } else {
-            assert!(out[1] >= each_way_ms && back[1] >= each_way_ms, "{name}: {out:?} {back:?}");
-            let network = cell["p50"].as_f64().expect("a median") / 1e6 - server[1];
-            assert!(network >= 2.0 * each_way_ms, "{name}: {network} {cell}");
+            continue;
         }
-        // Three clients and all else have two CPUs here; a way of the network is still longer than any server takes.
-        assert!(server[1] < 2.0 * each_way_ms, "{name}: {server:?}");
+        let [out, server, back] = ["out", "server", "back"].map(|part| median(cell, part));
+        assert!(out[1] >= each_way_ms && back[1] >= each_way_ms, "{name}: {out:?} {back:?}");
+        let network = cell["p50"].as_f64().expect("a median") / 1e6 - server[1];
+        assert!(network >= 2.0 * each_way_ms, "{name}: {network} {cell}");
+        // Whatever else this machine does meanwhile, it does on either topology.
+        let is_same = |other: &&Value| ["server", "workload"].iter().all(|it| other[it] == cell[it]);
+        let local =
+            cells.iter().filter(|it| it["topology"] == "localhost").find(is_same).expect("the same on one host");
+        let local_server = median(local, "server");
+        assert!(server[1] < local_server[1] + each_way_ms, "{name}: {server:?} ms, {local_server:?} ms on one host");
     }
     the_server_s_instants_are_where_samples_say(&hosts.sandbox.latest());
     let report = fs::read_to_string(hosts.sandbox.latest().join("report.md")).expect("a report");

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rpycbench_tests::Sandbox;
+use rpycbench_tests::going::Going;
 use rpycbench_tests::installed::Installed;
 use rpycbench_tests::patience::eventually;
 
@@ -73,6 +74,24 @@ fn s5_a_ban_ends_the_agents_part_of_a_run_within_a_second_and_the_run_in_order()
     assert!(sandbox.latest().join("report.md").is_file());
     let left = sandbox.processes();
     assert!(left.iter().all(|process| process.command.contains("rpycbench-agent serve")), "{left:?}");
+}
+
+#[test]
+fn s5_an_agent_that_is_banned_after_it_was_lost_is_not_called_again() {
+    let sandbox = Sandbox::new();
+    let hurin = enrolled(&sandbox);
+    let path = sandbox.plan(&plan(&hurin, 200_000)).display().to_string();
+    let mut going = Going::start(sandbox.controller(&["run", &path, "--json"]));
+    going.until_done(1);
+    drop(hurin);
+    going.until("that it waits", |event| event["message"] == "waiting for the agent of hurin to come back");
+    assert_eq!(sandbox.call(&["agents", "ban", "hurin"]).code, Some(0));
+    let outcome = going.end();
+    assert_eq!(outcome.code, Some(4), "{outcome:?}");
+    let cells = sandbox.json("run.json")["cells"].clone();
+    assert!(cells[0]["reason"].to_string().contains("the agent of hurin is lost"), "{cells}");
+    let reason = cells[1]["reason"].to_string();
+    assert!(reason.contains("the agent of hurin was banned on ") && !reason.contains("did not come back"), "{cells}");
 }
 
 #[test]

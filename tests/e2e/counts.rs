@@ -71,6 +71,21 @@ fn a_driver_that_ends_early_fails_its_cell() {
 }
 
 #[test]
+fn a_driver_that_takes_fewer_samples_than_the_plan_has_fails_its_cell() {
+    fails_its_cell("fewer", "the driver took 6 samples, the plan has 10");
+}
+
+#[test]
+fn a_cell_that_is_said_to_be_over_before_its_samples_have_ended_fails() {
+    fails_its_cell("no-end", "10 samples have come, and no end");
+}
+
+#[test]
+fn a_sample_that_no_clock_can_have_given_fails_its_cell_and_no_others() {
+    fails_its_cell("before-all-time", "is out of range for the epoch 1");
+}
+
+#[test]
 fn stamps_that_were_asked_for_and_do_not_come_whole_fail_their_cell() {
     let lacks = "what the server has stamped is not whole: ";
     fails_its_cell("no-stamps", &format!("{lacks}only 0 of them have come, and no end"));

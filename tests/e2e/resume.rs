@@ -12,6 +12,7 @@ use rpycbench_controller::store::{samples, stamps};
 use rpycbench_measure::pairing::pair;
 use rpycbench_proto::message::Part;
 use rpycbench_proto::segment::{Chain, Segment};
+use rpycbench_tests::going::Going;
 use rpycbench_tests::installed::Installed;
 use rpycbench_tests::patience::eventually;
 use rpycbench_tests::sandbox::{self, stamped};
@@ -58,6 +59,58 @@ fn wait(mut controller: Child) {
 fn resume(sandbox: &Sandbox) -> Outcome {
     let folder = sandbox.latest().display().to_string();
     sandbox.call(&["run", "--resume", &folder])
+}
+
+#[test]
+fn a_run_that_lacks_nothing_but_its_end_is_given_one_and_keeps_what_it_knows() {
+    let sandbox = Sandbox::new();
+    let path = sandbox.plan(&plan(&["rpyc-threaded"], LONG)).display().to_string();
+    assert_eq!(sandbox.call(&["run", &path]).code, Some(0));
+    let folder = sandbox.latest();
+    let mut run = sandbox.json("run.json");
+    let (pings, links) = (run["pings"].clone(), run["links"].clone());
+    assert_ne!((pings.as_array().map(Vec::len), links.as_array().map(Vec::len)), (Some(0), Some(0)), "{run}");
+    // As one is left that is killed after its last cell.
+    run["ended"] = "".into();
+    std::fs::write(folder.join("run.json"), run.to_string()).expect("it can be written");
+    std::fs::remove_file(folder.join("report.md")).expect("a report");
+    assert_eq!(sandbox.call(&["report", &folder.display().to_string()]).code, Some(0));
+    assert_eq!(sandbox.json("results.json")["complete"], false);
+
+    let outcome = resume(&sandbox);
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let run = sandbox.json("run.json");
+    assert_eq!((&run["pings"], &run["links"]), (&pings, &links), "{run}");
+    assert_eq!(run["cells"].as_array().map(Vec::len), Some(1), "{run}");
+    assert_eq!(sandbox.json("results.json")["complete"], true);
+    let again = resume(&sandbox);
+    assert_eq!(again.code, Some(2), "{again:?}");
+    assert!(again.stderr.contains("nothing is left to run"), "{again:?}");
+}
+
+#[test]
+fn a_run_of_some_cells_is_finished_with_no_others() {
+    let sandbox = Sandbox::new();
+    let text = plan(&["rpyc-threaded", "rpyc-forking"], LONG).replace("blocks = 1", "blocks = 2");
+    let path = sandbox.plan(&text).display().to_string();
+    assert_eq!(sandbox.call(&["run", &path, "--only", "*/rpyc-forking/*"]).code, Some(0));
+    let again = resume(&sandbox);
+    assert_eq!(again.code, Some(2), "{again:?}");
+    assert!(again.stderr.contains("nothing is left to run"), "{again:?}");
+}
+
+#[test]
+fn a_run_folder_is_filled_by_one_run_at_a_time() {
+    let sandbox = Sandbox::new();
+    let text = plan(&["rpyc-threaded"], LONG).replace("blocks = 1", "blocks = 4");
+    let mut going = Going::start(sandbox.controller(&["run", &sandbox.plan(&text).display().to_string(), "--json"]));
+    going.until_done(1);
+    let second = resume(&sandbox);
+    assert_ne!(second.code, Some(0), "{second:?}");
+    assert!(second.stderr.contains("a run is filling it: wait until that has ended"), "{second:?}");
+    let first = going.end();
+    assert_eq!(first.code, Some(0), "{first:?}");
+    assert_eq!(sandbox.json("run.json")["resumed"], serde_json::json!([]));
 }
 
 /// Every cell of the plan once, complete, with all its samples.

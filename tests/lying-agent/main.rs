@@ -26,6 +26,10 @@ use tonic::{Request, Response, Status, Streaming};
 
 /// Rows it sends and, unless it lies, counts.
 const ROWS: u32 = 10;
+/// What its clock says when the run is opened.
+const EPOCH_NS: i64 = 1;
+/// What it makes of the plan, where that is its lie.
+const FEWER: u32 = 6;
 
 #[tokio::main]
 async fn main() {
@@ -104,7 +108,7 @@ fn answer(lie: &str, stream: &mut StreamName, command: Command) -> Vec<Event> {
     match command {
         Command::Open(open) => {
             stream.run_id = open.run_id;
-            vec![Event::Opened { epoch_ns: 0, nonce: [0; 32] }]
+            vec![Event::Opened { epoch_ns: EPOCH_NS, nonce: [0; 32] }]
         }
         Command::Prepare { .. } => vec![Event::Prepared(PythonFacts::default())],
         Command::Echo { address, .. } => {
@@ -126,6 +130,10 @@ fn answer(lie: &str, stream: &mut StreamName, command: Command) -> Vec<Event> {
             let mut events = vec![Event::Progress { cell, done: 5, failed: 0, histogram }];
             let part = Part::Samples;
             events.extend(segments(lie, stream).into_iter().map(|sealed| Event::Segment { cell, part, sealed }));
+            if lie == "no-end" {
+                events.pop();
+                events.push(Event::Stopped { cell, server: None, driver: None });
+            }
             events
         }
         Command::Listen { address, ports, .. } => {
@@ -150,15 +158,19 @@ fn segments(lie: &str, stream: &StreamName) -> Vec<Vec<u8>> {
         stream.attempt += 1;
     }
     let mut chain = Chain::default();
-    let mut segments = vec![chain.begin(Begin { stream, cpus: Vec::new() }), chain.rows(rows())];
+    let mut segments = vec![chain.begin(Begin { stream, cpus: Vec::new() }), chain.rows(rows(lie))];
     match lie {
         "twice" => segments.push(segments[1].clone()),
         // Made and not sent.
-        "missing" => drop(chain.rows(rows())),
+        "missing" => drop(chain.rows(rows(lie))),
         "changed" => segments[1][20] ^= 1,
         _ => {}
     }
-    let expected = if lie == "early" { u64::from(ROWS) + 5 } else { u64::from(ROWS) };
+    let expected = match lie {
+        "early" => u64::from(ROWS) + 5,
+        "fewer" => u64::from(FEWER),
+        _ => u64::from(ROWS),
+    };
     let driven = Driven { expected, round_trips_per_call: 1.0, connections_opened: 0, clients: Vec::new() };
     segments.push(chain.end(Some(driven)));
     segments
@@ -184,9 +196,9 @@ fn stamps(lie: &str, samples: &StreamName) -> Vec<Vec<u8>> {
     segments
 }
 
-fn rows() -> Samples {
+fn rows(lie: &str) -> Samples {
     let mut samples = Samples::default();
-    for seq in 0..ROWS {
+    for seq in 0..if lie == "fewer" { FEWER } else { ROWS } {
         samples.client.push(0);
         samples.seq.push(seq);
         samples.start_ns.push(i64::from(seq) * 1000);
@@ -194,6 +206,9 @@ fn rows() -> Samples {
         samples.error.push(0);
         samples.bytes_out.push(0);
         samples.bytes_in.push(4);
+    }
+    if lie == "before-all-time" {
+        samples.start_ns[0] = i64::MIN;
     }
     samples
 }

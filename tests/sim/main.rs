@@ -11,6 +11,7 @@
 )]
 
 mod agent;
+mod busy_run;
 mod controller;
 mod disk;
 mod network;

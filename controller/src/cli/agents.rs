@@ -158,8 +158,8 @@ fn as_text(known: &KnownAgent, contact: &Contact) -> String {
         ("virtualization", virtualization.clone()),
         ("confinement", confinement(level.name(), measures)),
     ] {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "  {what:<14}  {}", plain(&value));
+        // What another host says of itself is one line. Writing to a string cannot fail.
+        let _ = writeln!(text, "  {what:<14}  {}", value.replace('\n', "\\n"));
     }
     text
 }
@@ -169,9 +169,4 @@ fn confinement(level: &str, measures: &[Measure]) -> String {
     let missing: Vec<_> =
         measures.iter().filter(|it| !it.in_force).map(|it| format!("{}: {}", it.name, it.detail)).collect();
     if missing.is_empty() { level.to_owned() } else { format!("{level}; not {}", missing.join("; not ")) }
-}
-
-/// What another host says of itself must not steer this terminal.
-fn plain(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { '?' } else { char }).collect()
 }

@@ -22,10 +22,13 @@ pub(super) async fn enrol(address: Option<String>, code: Option<String>, ssh: Op
         // The command line's own rules leave nothing else.
         _ => return Err(Error::Usage("enrol takes HOST:PORT --code CODE, or [HOST:PORT] --ssh USER@HOST".to_owned())),
     };
-    let Enrolled { agent, lifted } = enrol::enrol(&home()?, &address, &code).await?;
+    let Enrolled { agent, lifted, elsewhere } = enrol::enrol(&home()?, &address, &code).await?;
     let lifted = lifted.map(|since| format!(", its ban of {since} is lifted")).unwrap_or_default();
+    let elsewhere = elsewhere
+        .map(|address| format!("; the agent of that name at {address} is not used any more"))
+        .unwrap_or_default();
     let (name, address, expires) = (agent.name, agent.address, agent.expires);
-    say(&format!("enrolled {name} at {address}, its certificate is good until {expires}{lifted}\n"));
+    say(&format!("enrolled {name} at {address}, its certificate is good until {expires}{lifted}{elsewhere}\n"));
     Ok(())
 }
 

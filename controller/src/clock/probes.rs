@@ -1,6 +1,6 @@
 //! Questions and answers, brought together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use rpycbench_measure::clock::{Break, Constraints, Exchange};
 use rpycbench_proto::clock::{Answer, ClockBreak};
@@ -106,7 +106,7 @@ impl Probe {
 }
 
 /// What may come back for one question before it counts as forged unseen: an agent answers once, and a network seldom sends twice.
-const MOST_BACK: usize = 16;
+const MOST_BACK: usize = 256;
 
 /// What came back: what it is told apart by, when, and by whose stamp.
 type Back = (u64, i64, bool);
@@ -154,8 +154,15 @@ pub(crate) struct Probes {
     /// What has happened to the agent's clocks.
     breaks: Vec<ClockBreak>,
     forged: Forged,
+    /// What came back for questions that have their answer, and when, by the question and what it is told apart by: somebody's own,
+    /// unless the agent is yet to tell of it. A question that was sent again is answered again.
+    doubtful: BTreeMap<(u64, u64), Vec<i64>>,
     /// Answers that were told of before the asker has told of its question.
     early: Vec<(Answer, i64)>,
+    /// When the agent was asked to tell all that it has answered, and has not done so yet.
+    telling: VecDeque<i64>,
+    /// What had come back by then would have been told of.
+    told_until: i64,
     /// The number of the last question.
     last: u64,
 }
@@ -197,12 +204,28 @@ impl Probes {
                 }
                 None if number > self.last => self.early.push((answer, now)),
                 // To a question that was sent again by somebody, as it was.
-                None if is_done(&self.done, number) => {}
+                None if is_done(&self.done, number) => drop(self.doubtful.remove(&(number, answer.answered))),
                 _ => self.forged.add(now),
             }
         }
         // Only now: what came back is held against all that the agent has answered.
         numbers.into_iter().for_each(|number| self.bring_together(number));
+    }
+
+    /// The agent is asked to tell all that it has answered by now.
+    pub(super) fn asked_to_tell(&mut self, now: i64) {
+        self.telling.push_back(now);
+    }
+
+    /// It has.
+    pub(super) fn told_all(&mut self) {
+        // Unasked, it says nothing.
+        self.told_until = self.telling.pop_front().unwrap_or(self.told_until);
+    }
+
+    /// Whether it has as often as it was asked to.
+    pub(super) fn has_been_told_all(&self) -> bool {
+        self.telling.is_empty()
     }
 
     pub(super) fn broke(&mut self, broken: ClockBreak) {
@@ -225,7 +248,9 @@ impl Probes {
             by_kernel: [open.t1_by_kernel, answer.received_by_kernel, answer.sent_by_kernel, t4_by_kernel],
         };
         self.done.push(probe);
-        open.back.iter().filter(|back| given(back).is_none()).for_each(|&(_, t4, _)| self.forged.add(t4));
+        for &(answered, t4, _) in open.back.iter().filter(|back| given(back).is_none()) {
+            self.doubtful.entry((number, answered)).or_default().push(t4);
+        }
         self.open.remove(&number);
     }
 
@@ -244,7 +269,8 @@ impl Probes {
         let mut forged = self.forged;
         // What came back and was answered otherwise is somebody else's, too.
         let others = self.open.values().filter(|open| !open.answers.is_empty()).flat_map(|open| &open.back);
-        others.for_each(|&(_, t4, _)| forged.add(t4));
+        let others = others.map(|&(_, t4, _)| t4).chain(self.doubtful.values().flatten().copied());
+        others.filter(|&t4| t4 <= self.told_until).for_each(|t4| forged.add(t4));
         self.early.iter().for_each(|&(_, told)| forged.add(told));
         forged
     }
@@ -289,6 +315,13 @@ mod tests {
         Answer { number, asked, answered, received_ns: 120, sent_ns: 130, received_by_kernel, sent_by_kernel }
     }
 
+    /// With all told that was answered.
+    fn forged(probes: &mut Probes) -> Forged {
+        probes.asked_to_tell(10_000);
+        probes.told_all();
+        probes.forged()
+    }
+
     fn asked(number: u64) -> Probes {
         let mut probes = Probes::default();
         probes.asked(number, Transport::Udp, 7, 100, true);
@@ -306,9 +339,9 @@ mod tests {
                 probes.told([answer(1, 7, 9)], 0);
                 probes.back(1, 9, 200, true);
             }
-            let [probe] = probes.whole() else { panic!("{probes:?}") };
+            let [probe] = *probes.whole() else { panic!("{probes:?}") };
             assert_eq!((probe.t1, probe.answer), (100, Some(Answered { t2: 120, t3: 130, t4: 200 })));
-            assert_eq!((probe.stamps(), probes.unanswered(), probes.forged().count), (Stamps::Kernel, 0, 0));
+            assert_eq!((probe.stamps(), probes.unanswered(), forged(&mut probes).count), (Stamps::Kernel, 0, 0));
         }
     }
 
@@ -318,7 +351,7 @@ mod tests {
         probes.told([answer(2, 8, 9)], 0);
         probes.asked(2, Transport::Udp, 8, 110, true);
         probes.back(2, 9, 200, true);
-        assert_eq!((probes.whole().len(), probes.forged().count), (1, 0));
+        assert_eq!((probes.whole().len(), forged(&mut probes).count), (1, 0));
     }
 
     #[test]
@@ -327,7 +360,7 @@ mod tests {
         // Made up on the way, before the agent has seen the question.
         probes.back(1, 8, 110, true);
         probes.told([answer(1, 7, 9)], 0);
-        assert_eq!((probes.whole().len(), probes.forged().count), (0, 1));
+        assert_eq!((probes.whole().len(), forged(&mut probes).count), (0, 1));
     }
 
     #[test]
@@ -335,9 +368,9 @@ mod tests {
         let mut probes = asked(1);
         probes.told([answer(1, 6, 9)], 0);
         probes.back(1, 9, 200, true);
-        assert_eq!((probes.whole().len(), probes.forged().count), (0, 1));
+        assert_eq!((probes.whole().len(), forged(&mut probes).count), (0, 1));
         probes.told([answer(5, 0, 1)], 0);
-        assert_eq!(probes.forged().count, 2);
+        assert_eq!(forged(&mut probes).count, 2);
     }
 
     #[test]
@@ -346,9 +379,9 @@ mod tests {
         probes.back(1, 8, 110, true);
         probes.back(1, 9, 200, true);
         probes.told([answer(1, 7, 9)], 0);
-        let [probe] = probes.whole() else { panic!("{probes:?}") };
+        let [probe] = *probes.whole() else { panic!("{probes:?}") };
         assert_eq!(probe.answer, Some(Answered { t2: 120, t3: 130, t4: 200 }));
-        assert_eq!(probes.forged(), Forged { count: 1, between_ns: Some([110, 110]) });
+        assert_eq!(forged(&mut probes), Forged { count: 1, between_ns: Some([110, 110]) });
     }
 
     #[test]
@@ -357,7 +390,7 @@ mod tests {
         (0..1000).for_each(|made_up| probes.back(1, 1000 + made_up, 110, true));
         assert_eq!(probes.open[&1].back.len(), MOST_BACK);
         probes.told([answer(1, 7, 9)], 0);
-        assert_eq!((probes.whole().len(), probes.forged().count), (0, 1000));
+        assert_eq!((probes.whole().len(), forged(&mut probes).count), (0, 1000));
     }
 
     #[test]
@@ -368,8 +401,20 @@ mod tests {
         probes.told([replayed], 0);
         probes.back(1, 9, 200, true);
         probes.back(1, 10, 600, true);
-        let [probe] = probes.whole() else { panic!("{probes:?}") };
-        assert_eq!((probe.answer.map(|it| it.t2), probes.forged().count), (Some(120), 0));
+        let [probe] = *probes.whole() else { panic!("{probes:?}") };
+        assert_eq!((probe.answer.map(|it| it.t2), forged(&mut probes).count), (Some(120), 0));
+    }
+
+    #[test]
+    fn an_answer_to_a_question_that_was_sent_again_is_the_agents_also_where_it_is_told_of_late() {
+        let mut probes = asked(1);
+        probes.back(1, 9, 200, true);
+        probes.back(1, 10, 210, true);
+        probes.back(1, 11, 220, true);
+        probes.told([answer(1, 7, 9)], 0);
+        assert_eq!((probes.whole().len(), forged(&mut probes).count), (1, 2), "nobody has said yet that it gave them");
+        probes.told([answer(1, 7, 10)], 0);
+        assert_eq!(forged(&mut probes), Forged { count: 1, between_ns: Some([220, 220]) });
     }
 
     #[test]

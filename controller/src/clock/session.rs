@@ -81,9 +81,9 @@ impl Kept {
         self.more.notify_one();
     }
 
-    /// Waits until every question has its answer. One at a time may wait.
-    async fn whole(&self) {
-        while self.with(Probes::unanswered) > 0 {
+    /// Waits until it is so. One at a time may wait.
+    async fn until(&self, is_so: impl Fn(&Probes) -> bool) {
+        while !self.with(&is_so) {
             self.more.notified().await;
         }
     }
@@ -174,9 +174,19 @@ impl ClockSession {
     pub(crate) async fn settle(&self) {
         // What takes longer is seen in the probes.
         let _ = timeout(ASKED_WITHIN, self.owed.paid()).await;
+        self.ask_to_tell();
+        let _ = timeout(TOLD_WITHIN, self.probes.until(|probes| probes.unanswered() == 0)).await;
+        // Once more, for what the agent has answered after that: who has sent a question again has it answered again.
+        self.ask_to_tell();
+        let _ = timeout(TOLD_WITHIN, self.probes.until(Probes::has_been_told_all)).await;
+    }
+
+    fn ask_to_tell(&self) {
+        // Without a clock there are no probes either.
+        let Ok(now) = raw_ns() else { return };
+        self.probes.change(|probes| probes.asked_to_tell(now));
         // Refused where the session is over: then there is nothing to wait for, and nothing comes.
         let _ = self.stream.send(Asking::Tell);
-        let _ = timeout(TOLD_WITHIN, self.probes.whole()).await;
     }
 }
 
@@ -219,6 +229,7 @@ async fn keep(mut queue: mpsc::UnboundedReceiver<Input>, kept: Arc<Kept>) {
                 probes.asked(number, transport, asked, t1, by_kernel);
             }
             Input::Back { number, answered, t4, by_kernel } => probes.back(number, answered, t4, by_kernel),
+            Input::Told(Telling::Answers(answers), _) if answers.is_empty() => probes.told_all(),
             Input::Told(Telling::Answers(answers), now) => probes.told(answers, now),
             Input::Told(Telling::Break(broken), _) => probes.broke(broken),
             Input::Told(Telling::Probing { .. }, _) => {}

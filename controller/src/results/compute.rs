@@ -42,7 +42,10 @@ pub fn compute_of(run_folder: &Path, manifest: &Manifest) -> Results {
     // Wide: a file that was edited by hand may say anything.
     let expected: u128 = manifest.cells.iter().map(|cell| u128::from(cell.expected)).sum();
     let all_here = expected == figures.iter().map(|cell| u128::from(cell.count)).sum();
-    let complete = all_here && manifest.cells.iter().all(|cell| cell.status == CellStatus::Complete);
+    // One that was cut short before its first cell, or amid them, has entered no others.
+    let has_ended = !manifest.ended.is_empty() && !manifest.cells.is_empty();
+    let all_whole = manifest.cells.iter().all(|cell| cell.status == CellStatus::Complete);
+    let complete = has_ended && all_here && all_whole;
     Results {
         schema: SCHEMA,
         run_id: manifest.run_id.clone(),

@@ -17,7 +17,7 @@ pub struct Results {
     pub run_id: String,
     /// As in `run.json`.
     pub study: String,
-    /// False where any cell is not complete.
+    /// False where any cell is not complete, or the run did not come to its end.
     pub complete: bool,
     /// One for each topology × server × workload × driver, over all blocks, in the plan's order.
     pub cells: Vec<CellResult>,

@@ -259,23 +259,24 @@ impl Going {
         }
     }
 
-    /// Takes in what an agent says.
+    /// Takes in what an agent says, if that is its to say.
     ///
     /// # Errors
     /// When samples cannot be written.
     pub(super) fn take(&mut self, host: usize, event: Event) -> Result<(), TableError> {
+        let (drives, serves) = (host == self.client, host == self.server);
         match event {
-            Event::Serving { cell, address, pinned, startup_ns } if self.is(cell) => {
+            Event::Serving { cell, address, pinned, startup_ns } if self.is(cell) && serves => {
                 self.target = Some(address);
                 self.record.server_startup_ns = Some(startup_ns);
                 self.record.server_cpus = pinned.cpus;
             }
-            Event::Armed { cell, pinned, nonce } if self.is(cell) => {
+            Event::Armed { cell, pinned, nonce } if self.is(cell) && drives => {
                 self.armed = Some(nonce);
                 self.record.driver_cpus = pinned.cpus;
             }
-            Event::Agreed { cell, consent } if self.is(cell) => self.consent = Some(consent),
-            Event::Progress { cell, done, failed, histogram } if self.is(cell) => {
+            Event::Agreed { cell, consent } if self.is(cell) && serves => self.consent = Some(consent),
+            Event::Progress { cell, done, failed, histogram } if self.is(cell) && drives => {
                 (self.done, self.failed) = (done, failed);
                 match RunningHistogram::from_parts(&histogram) {
                     Ok(part) => self.histogram.merge(&part),
@@ -286,13 +287,13 @@ impl Going {
             Event::Segment { cell, part, sealed } if self.is(cell) => {
                 self.hears();
                 let outcome = match (part, &mut self.stamped) {
-                    (Part::Samples, _) => self.incoming.take(&sealed).map(|arrived| self.note(arrived)),
-                    (Part::Stamps, Some(stamped)) => stamped.take(&sealed),
-                    (Part::Stamps, None) => Ok(()),
+                    (Part::Samples, _) if drives => self.incoming.take(&sealed).map(|arrived| self.note(arrived)),
+                    (Part::Stamps, Some(stamped)) if serves => stamped.take(&sealed),
+                    _ => Ok(()),
                 };
                 match outcome {
                     Ok(()) => {}
-                    Err(IncomingError::Table(error)) => return Err(error),
+                    Err(IncomingError::Table(error)) if !error.is_of_the_agent() => return Err(error),
                     Err(error) => {
                         self.trouble.get_or_insert_with(|| error.to_string());
                     }
@@ -310,7 +311,7 @@ impl Going {
             Event::Failed(Failure { cell: None, phase, reason, .. }) => {
                 self.trouble.get_or_insert(format!("{phase}: {reason}"));
             }
-            // Late words of a cell that is over.
+            // Late words of a cell that is over, or of who has no such part in it.
             _ => {}
         }
         Ok(())
@@ -361,7 +362,7 @@ impl Going {
             Some(stamped) => stamped.finish(&mut self.record)?,
             None => None,
         };
-        let differing = || self.end.as_ref().and_then(|end| record::difference(&self.record, end));
+        let differing = || record::difference(&self.record, self.end.as_ref());
         let trouble = self.trouble.or_else(differing).or(unstamped);
         self.record.status = match (&trouble, self.interrupted) {
             (None, _) => CellStatus::Complete,

@@ -3,6 +3,7 @@
 //!
 //! The agent on the controller's own host reads the same clock, and is not asked.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tonic::transport::Channel;
@@ -10,9 +11,12 @@ use tonic::transport::Channel;
 use super::{Run, RunError};
 use crate::clock::{ClockSession, Offset};
 use crate::plan::{AgentAddress, Cell};
+use crate::store::FolderError;
 use crate::store::manifest::{ClockEventRecord, ClockRecord};
-use crate::store::probes;
+use crate::store::probes::{self, ProbeRow};
 
+/// In the run folder.
+const FILE: &str = "clock.parquet";
 /// After a hundred the estimate hardly gets better.
 const BURST: u32 = 128;
 /// Often enough that in between no clock wanders far, seldom enough to disturb nothing.
@@ -59,8 +63,8 @@ impl Run<'_> {
         if self.clocks.is_empty() && self.earlier_clocks.is_empty() {
             return Ok(());
         }
-        let path = self.folder.path().join("clock.parquet");
-        let mut rows = probes::read(&path)?;
+        let path = self.folder.path().join(FILE);
+        let mut rows = self.earlier_probes(&path)?;
         let mut sessions: Vec<(usize, ClockSession)> =
             self.earlier_clocks.drain(..).chain(self.clocks.drain()).collect();
         // Of one host in the order in which they were.
@@ -83,6 +87,17 @@ impl Run<'_> {
 }
 
 impl Run<'_> {
+    /// What was asked before the run was taken up again. A file that cannot be read is put aside.
+    fn earlier_probes(&mut self, path: &Path) -> Result<Vec<ProbeRow>, FolderError> {
+        probes::read(path).or_else(|error| {
+            let aside = format!("{FILE}.damaged");
+            self.folder.rename(FILE, &aside)?;
+            let left = "what is known of clocks before the run was taken up again is left out";
+            self.warn(format!("{left}: {}: {}; it is kept as {aside}", error.path.display(), error.source));
+            Ok(Vec::new())
+        })
+    }
+
     /// Names what somebody has made up, and when. Nothing is concluded from it.
     fn warn_of_forged(&mut self, clock: &ClockRecord) {
         let Some(between) = clock.forged_between_raw_ns else { return };

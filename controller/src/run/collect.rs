@@ -50,8 +50,8 @@ impl Run<'_> {
         let (mut samples, mut stamps) = (Vec::new(), Vec::new());
         for host in hosts {
             self.send(host, Command::Collect).await;
-            let Event::Kept { streams } = self.answer().await? else { continue };
-            for kept in streams {
+            let Event::Kept { streams } = self.answer_of(host).await? else { continue };
+            for kept in streams.into_iter().filter(|kept| self.may_keep(host, &kept.stream)) {
                 match kept.stream.part {
                     Part::Samples => samples.push((host, kept)),
                     Part::Stamps => stamps.push((host, kept)),
@@ -68,6 +68,17 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether the agent of a host has that part in this run. What it keeps of others is not this run's to take.
+    fn may_keep(&self, host: usize, stream: &Stream) -> bool {
+        let host = &self.settings.plan.hosts[host].name;
+        let topology = self.manifest.topologies.iter().find(|topology| topology.name == stream.cell.topology);
+        let keeps = topology.map(|topology| match stream.part {
+            Part::Samples => &topology.client,
+            Part::Stamps => &topology.server,
+        });
+        stream.run_id == self.manifest.run_id && keeps == Some(host)
     }
 
     /// The cell of a stream, if it is to run.
@@ -123,7 +134,7 @@ impl Run<'_> {
         let trouble = match &samples.end {
             Some(end) => {
                 record::end(&mut record, end);
-                record::difference(&record, end)
+                record::difference(&record, Some(end))
             }
             None => Some("the run was cut short before its samples were complete".to_owned()),
         };
@@ -158,13 +169,13 @@ impl Run<'_> {
         self.send(host, Command::HandOver { cell: id, stream: stream.clone() }).await;
         let mut fetched = Fetched { stored: 0, failed: 0, cpus: Vec::new(), end: None, damage: None };
         loop {
-            match self.answer().await? {
+            match self.answer_of(host).await? {
                 Event::Segment { cell, part, sealed } if cell == id && part == stream.part => {
                     match incoming.take(&sealed) {
                         Ok(Arrived::Begun(cpus)) => fetched.cpus = cpus,
                         Ok(Arrived::Rows(_, failed)) => fetched.failed += failed,
                         Ok(Arrived::Ended(end)) => fetched.end = Some(end),
-                        Err(IncomingError::Table(error)) => return Err(error.into()),
+                        Err(IncomingError::Table(error)) if !error.is_of_the_agent() => return Err(error.into()),
                         Err(error) => fetched.damage = fetched.damage.or(Some(error.to_string())),
                     }
                 }

@@ -16,7 +16,7 @@ use crate::renewal::{good_until, renew_when_due};
 /// are nothing to a host that measures.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
-/// An agent whose ban would end the run: its host's place in the plan, and its own name.
+/// An agent whose ban takes it from the run: its host's place in the plan, and its own name.
 pub(super) type Watched = (usize, String);
 
 /// The agent of a host in the plan.

@@ -46,7 +46,7 @@ pub(crate) use resume::Unfinished;
 
 /// Events of all agents on their way to the one place that handles them.
 const EVENT_QUEUE: usize = 64;
-/// A run's identities outlive no sensible run.
+/// A run's identities are good for that long at least.
 const IDENTITY_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// What to run and where to put it.
@@ -56,6 +56,8 @@ pub(crate) struct Settings {
     pub plan: Plan,
     /// Its bytes, which the run folder keeps.
     pub plan_bytes: Vec<u8>,
+    /// The pattern of the cells to run, where it is not all of the plan's.
+    pub only: Option<String>,
     /// The cells to run, in order.
     pub cells: Vec<Cell>,
     /// Those of blocks that run only where more are needed, in order.
@@ -130,7 +132,10 @@ pub(crate) async fn run(
     };
     let outcome = match run.open(&authority, &run_id, sender).await {
         Ok(()) => run.measure().await,
-        Err(error) => Err(error),
+        Err(error) => {
+            run.leave_all_out(&error.to_string());
+            Err(error)
+        }
     };
     let clocks = run.write_clocks().await;
     run.close().await;
@@ -162,8 +167,15 @@ fn authority(settings: &Settings, run_id: &str) -> Result<Authority, RunError> {
     if hosts_in_use(settings).iter().any(remote) {
         Ok(settings.home.authority()?)
     } else {
-        Ok(Authority::ephemeral(run_id, IDENTITY_LIFE)?)
+        Ok(Authority::ephemeral(run_id, identity_life(settings))?)
     }
+}
+
+/// How long the run's identities are good: an agent that is called again must still be able to believe them, and cells may take
+/// longer than they are expected to.
+fn identity_life(settings: &Settings) -> Duration {
+    let expected = settings.cells.iter().chain(&settings.spare).map(|&cell| settings.plan.guess(cell));
+    IDENTITY_LIFE.max(3 * expected.sum::<Duration>())
 }
 
 /// Places of the hosts that any cell to run refers to.
@@ -227,8 +239,8 @@ enum Heed {
 const TICK: Duration = Duration::from_millis(500);
 
 impl Run<'_> {
-    /// The only place where this process waits for several things at once. `heed` is false for what must be done even when
-    /// the user wants the run to end.
+    /// The only place where a run waits for several things at once. [`Heed::EventsOnly`] is for what must be done even when the
+    /// user wants the run to end.
     async fn next(&mut self, heed: Heed) -> Next {
         let next = tokio::select! {
             () = self.shutdown.drain.cancelled(), if heed == Heed::Drain => Next::Drain,

@@ -46,9 +46,9 @@ impl Run<'_> {
             let address = self.settings.plan.hosts[server].serve_on;
             let (ports, nonce) = (ports.iter().copied().collect(), self.nonce_of(client));
             self.send(server, Command::Listen { address, ports, nonce }).await;
-            let Event::Listening { ports, consent, .. } = self.answer().await? else { continue };
+            let Event::Listening { ports, consent, .. } = self.answer_of(server).await? else { continue };
             self.send(client, Command::Reach { address, ports, consent: Some(consent) }).await;
-            self.answer().await.map_err(|error| match error {
+            self.answer_of(client).await.map_err(|error| match error {
                 RunError::Network { host, reason } => {
                     let server = &self.settings.plan.hosts[server].name;
                     let reason = format!(
@@ -76,14 +76,20 @@ impl Run<'_> {
             };
             let (address, nonce) = (self.serve_address(topology), self.nonce_of(client));
             self.send(server, Command::Echo { address, nonce }).await;
-            let Event::Echoing { address: target, link: serving, consent } = self.answer().await? else { continue };
+            let Event::Echoing { address: target, link: serving, consent } = self.answer_of(server).await? else {
+                continue;
+            };
             self.send(client, Command::Ping { target, count: PINGS, consent: Some(consent) }).await;
-            let Event::Pinged { target, round_trip_ns, lost, link: driving } = self.answer().await? else { continue };
+            let Event::Pinged { target, round_trip_ns, lost, link: driving } = self.answer_of(client).await? else {
+                continue;
+            };
             let name = self.settings.plan.topologies[topology].name.clone();
             if lost > 0 {
                 let all = u64::from(lost) + round_trip_ns.len() as u64;
                 self.warn(format!("{lost} of {all} datagrams over {name} were lost before the first cell"));
             }
+            // Those of the run before it was taken up again, if it was.
+            record::forget_network(&mut self.manifest, &name);
             for (host, role, link) in [(client, "drives", driving), (server, "serves", serving)] {
                 record::link(&mut self.manifest, &name, &self.settings.plan.hosts[host].name, role, link);
             }
@@ -97,8 +103,8 @@ impl Run<'_> {
         self.nonces.get(&host).copied().unwrap_or_default()
     }
 
-    /// The next word of an agent, which must be none of trouble.
-    pub(super) async fn answer(&mut self) -> Result<Event, RunError> {
+    /// The next word of the agent of a host, to whom alone something was said. None of them may speak of trouble.
+    pub(super) async fn answer_of(&mut self, asked: usize) -> Result<Event, RunError> {
         loop {
             match self.next(Heed::Drain).await {
                 Next::Tick | Next::From(_, FromAgent::Silent(_)) => {}
@@ -109,7 +115,8 @@ impl Run<'_> {
                     Event::Failed(Failure { phase, reason, .. }) => {
                         return Err(self.unreachable(host, format!("{phase}: {reason}")));
                     }
-                    event => return Ok(event),
+                    event if host == asked => return Ok(event),
+                    _ => {}
                 },
             }
         }

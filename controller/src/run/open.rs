@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument;
 
 use super::enrolled::{enrolled, watch};
-use super::{IDENTITY_LIFE, Run, RunError, hosts_in_use, record};
+use super::{Run, RunError, hosts_in_use, identity_life, record};
 use crate::contact::Contact;
 use crate::conversation::FromAgent;
 use crate::local_agent::LocalAgent;
@@ -49,7 +49,7 @@ impl Run<'_> {
         let expected = Duration::from_secs_f64(self.left(all.copied()));
         let study = self.settings.plan.name.clone();
         let open = Open { protocol: PROTOCOL, run_id: run_id.to_owned(), study, controller: user_and_host(), expected };
-        let identity = authority.controller(&open.run_id, IDENTITY_LIFE)?;
+        let identity = authority.controller(&open.run_id, identity_life(&self.settings))?;
         let introduction = self.introduction.insert(Introduction { identity, open, events: sender }).clone();
         self.connect(agents, authority, introduction).await?;
         self.prepare().await?;
@@ -64,7 +64,7 @@ impl Run<'_> {
         let host = self.settings.plan.hosts[number].clone();
         match host.agent {
             AgentAddress::Local => {
-                let identity = authority.agent(&host.name, IDENTITY_LIFE)?;
+                let identity = authority.agent(&host.name, identity_life(&self.settings))?;
                 let (state, otlp) = (&self.settings.agent_state, self.settings.otlp.as_deref());
                 let local = LocalAgent::start(&identity, state, otlp).await?;
                 let address = local.address.clone();
@@ -91,13 +91,17 @@ impl Run<'_> {
             let identity = identity.clone();
             async move { Ok((number, Contact::make(agent, &identity).await?)) }
         });
-        let mut contacts = all(contacts).await?;
+        let drain = self.shutdown.drain.clone();
+        let contacts = drain.run_until_cancelled(all(contacts)).await;
+        let mut contacts = contacts.ok_or(RunError::Interrupted)??;
         for (number, contact) in &mut contacts {
             if matches!(self.settings.plan.hosts[*number].agent, AgentAddress::Remote(_)) {
                 self.renew(authority, contact).await;
             }
             self.agents.insert(*number, contact.agent.name.clone());
-            record::host(&mut self.manifest, &contact.agent, &contact.facts);
+            if let Some(changed) = record::host(&mut self.manifest, &contact.agent, &contact.facts) {
+                self.warn(changed);
+            }
             self.confined_enough(&contact.agent.host, &contact.facts.confinement)?;
             self.compare_clocks(&contact.agent.host, contact.clock_ahead);
         }

@@ -1,5 +1,6 @@
 //! Before the first cell: every host makes its Python environment.
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use rpycbench_measure::Stack;
@@ -21,8 +22,8 @@ impl Run<'_> {
         for session in self.sessions.values() {
             session.send(Command::Prepare { stacks: stacks.clone() });
         }
-        let mut waiting = self.sessions.len();
-        while waiting > 0 {
+        let mut waiting: HashSet<usize> = self.sessions.keys().copied().collect();
+        while !waiting.is_empty() {
             match self.next(Heed::Drain).await {
                 Next::Tick | Next::From(_, FromAgent::Silent(_)) => {}
                 Next::Drain => return Err(RunError::Interrupted),
@@ -39,7 +40,7 @@ impl Run<'_> {
                             self.reporter.tell(&RunEvent::Preparing { host, what, done, total });
                         }
                         Event::Prepared(facts) => {
-                            waiting -= 1;
+                            waiting.remove(&number);
                             let PythonFacts { python, built, .. } = facts.clone();
                             record::python(&mut self.manifest, &host, facts);
                             let seconds = began.elapsed().as_secs_f64();

@@ -68,6 +68,7 @@ pub(super) fn manifest(settings: &Settings, run_id: &str, now: Timestamp) -> Man
             begun: plan.blocks,
             max_blocks,
         }),
+        only: settings.only.clone(),
         reference: plan.beside_published.then(|| "published-study".to_owned()),
         cells: Vec::new(),
         attempts: Vec::new(),
@@ -95,8 +96,8 @@ fn workload(NamedWorkload { name, workload }: &NamedWorkload) -> WorkloadRecord 
     }
 }
 
-/// Enters what an agent says of its host.
-pub(super) fn host(manifest: &mut Manifest, agent: &Agent, facts: &HostFacts) {
+/// Enters what an agent says of its host; returns how that differs from what is entered, where the run was taken up again.
+pub(super) fn host(manifest: &mut Manifest, agent: &Agent, facts: &HostFacts) -> Option<String> {
     let HostFacts {
         hostname,
         os,
@@ -128,7 +129,32 @@ pub(super) fn host(manifest: &mut Manifest, agent: &Agent, facts: &HostFacts) {
             .collect(),
         ..HostRecord::default()
     };
+    let changed = manifest.hosts.get(&agent.host).and_then(|known| change(&agent.host, known, &record));
     manifest.hosts.insert(agent.host.clone(), record);
+    changed
+}
+
+/// What of a host is not as it was, as far as it may show in times.
+fn change(host: &str, before: &HostRecord, now: &HostRecord) -> Option<String> {
+    let facts = |of: &HostRecord| {
+        [
+            ("name", of.hostname.clone()),
+            ("system", of.os.clone()),
+            ("kernel", of.kernel.clone()),
+            ("CPU", of.cpu_model.clone()),
+            ("number of CPUs", of.logical_cpus.to_string()),
+            ("memory", of.memory_bytes.to_string()),
+            ("virtualisation", of.virtualization.clone()),
+            ("confinement", of.confinement.clone()),
+        ]
+    };
+    let changed = facts(before).into_iter().zip(facts(now)).filter(|(before, now)| before != now);
+    let changed: Vec<String> =
+        changed.map(|((what, was), (_, is))| format!("its {what} was {was} and is {is}")).collect();
+    let changed = (!changed.is_empty()).then(|| changed.join(", "))?;
+    Some(format!(
+        "host {host} is not what it was before the run was taken up again: {changed}; what is measured on either side may differ"
+    ))
 }
 
 /// Enters the instant a host's sample times are relative to.
@@ -153,6 +179,12 @@ pub(super) fn python(manifest: &mut Manifest, host: &str, facts: PythonFacts) {
         record.python_implementation = facts.implementation;
         record.packages = facts.packages;
     }
+}
+
+/// Forgets what is known of the network that carries a topology.
+pub(super) fn forget_network(manifest: &mut Manifest, topology: &str) {
+    manifest.pings.retain(|ping| ping.topology != topology);
+    manifest.links.retain(|link| link.topology != topology);
 }
 
 /// Enters what a ping over a topology gave.
@@ -269,8 +301,11 @@ pub(super) fn missing_stamps(cell: &CellRecord, end: Option<&End>) -> Option<Str
     Some(format!("what the server has stamped is not whole: {what}"))
 }
 
-/// In what the counts of a cell differ.
-pub(super) fn difference(cell: &CellRecord, End { samples, driven, .. }: &End) -> Option<String> {
+/// In what the counts of a cell differ from each other, or from the plan's.
+pub(super) fn difference(cell: &CellRecord, end: Option<&End>) -> Option<String> {
+    let Some(End { samples, driven, .. }) = end else {
+        return Some(format!("{} samples have come, and no end", cell.stored));
+    };
     if *samples != cell.stored {
         return Some(format!("the agent counts {samples} samples, the controller {}", cell.stored));
     }
@@ -278,6 +313,9 @@ pub(super) fn difference(cell: &CellRecord, End { samples, driven, .. }: &End) -
         None => Some("the driver did not reach its end".to_owned()),
         Some(Driven { expected, .. }) if samples != expected => {
             Some(format!("the driver took {samples} of {expected} samples"))
+        }
+        Some(_) if *samples != cell.expected => {
+            Some(format!("the driver took {samples} samples, the plan has {}", cell.expected))
         }
         Some(_) => None,
     }

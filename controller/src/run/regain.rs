@@ -1,11 +1,11 @@
 //! An agent that was lost may come back: its host was stopped, or cut off, for longer than the lease, or the agent was started
 //! again. The cell that it had stays cut short, for nothing is patched; those that are left to it run.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rpycbench_proto::message::Failure;
 use rpycbench_proto::{Command, Event};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::cell::Going;
 use super::{Heed, Next, Run, record};
@@ -44,7 +44,8 @@ pub(super) enum Lost<'a> {
 impl Run<'_> {
     /// From now on nothing is expected of an agent, unless it comes back.
     pub(super) fn lose(&mut self, host: usize, lost: Lost<'_>, going: &mut [Going]) {
-        if self.lost.contains_key(&host) {
+        // A ban is the last word; of other losses the first says most.
+        if self.lost.contains_key(&host) && !matches!(lost, Lost::Banned(_)) {
             return;
         }
         let plan = &self.settings.plan.hosts[host];
@@ -73,7 +74,10 @@ impl Run<'_> {
 
     /// Waits for a lost agent, and has it make ready for what is left to it. Where it does not come back, it stays lost.
     pub(super) async fn regain(&mut self, host: usize) {
-        let Some(Loss { since, may_return: true, .. }) = self.lost.get(&host).cloned() else { return };
+        if !self.may_return(host) {
+            return;
+        }
+        let since = Instant::now();
         let name = self.settings.plan.hosts[host].name.clone();
         self.reporter.tell(&RunEvent::Warning { message: format!("waiting for the agent of {name} to come back") });
         let drain = self.shutdown.drain.clone();
@@ -90,11 +94,15 @@ impl Run<'_> {
             if let Some(session) = self.sessions.remove(&host) {
                 session.abandon();
             }
-            drain.run_until_cancelled(sleep(PAUSE)).await;
+            if !self.may_return(host) {
+                return;
+            }
+            self.pause().await;
         }
         if let Some(loss) = self.lost.get_mut(&host) {
             loss.may_return = false;
-            loss.reason += &format!("; it did not come back within {} s{trouble}", PATIENCE.as_secs());
+            loss.reason +=
+                &format!("; it did not come back, though it was waited for {} s{trouble}", PATIENCE.as_secs());
         }
     }
 
@@ -144,16 +152,35 @@ impl Run<'_> {
                     _ => {}
                 },
                 Next::From(from, FromAgent::Lost(reason)) if from == host => return Err(reason),
-                Next::From(from, FromAgent::Lost(reason)) => self.lose(from, Lost::Silent(&reason), &mut []),
-                Next::From(from, FromAgent::Banned(since)) => {
-                    self.lose(from, Lost::Banned(&since), &mut []);
-                    if let Some(loss) = self.lost.get_mut(&from).filter(|_| from == host) {
-                        (loss.reason, loss.may_return) = (format!("the agent of {name} was banned on {since}"), false);
-                        return Err(loss.reason.clone());
+                Next::From(from, event) => {
+                    self.lose_meanwhile(from, &event);
+                    if !self.may_return(host) {
+                        return Err("it is not wanted any more".to_owned());
                     }
                 }
-                Next::Tick | Next::From(..) => {}
+                Next::Tick => {}
             }
+        }
+    }
+
+    /// Lets a moment pass. Another agent may be lost in it, or one be banned.
+    async fn pause(&mut self) {
+        let until = Instant::now() + PAUSE;
+        while let Ok(next) = timeout_at(until, self.next(Heed::Drain)).await {
+            match next {
+                Next::Drain => return,
+                Next::From(from, event) => self.lose_meanwhile(from, &event),
+                Next::Tick => {}
+            }
+        }
+    }
+
+    /// Takes in what happens to agents while no cell goes on.
+    fn lose_meanwhile(&mut self, host: usize, event: &FromAgent) {
+        match event {
+            FromAgent::Lost(reason) => self.lose(host, Lost::Silent(reason), &mut []),
+            FromAgent::Banned(since) => self.lose(host, Lost::Banned(since), &mut []),
+            FromAgent::Event(_) | FromAgent::Silent(_) => {}
         }
     }
 }

@@ -14,10 +14,10 @@ use crate::store::{FolderError, RunFolder, samples, stamps};
 /// Where samples of attempts lie that another has taken the place of: not among those that count.
 const ATTEMPTS: &str = "attempts";
 
-/// A run that is not finished.
+/// A run that is not finished, held.
 #[derive(Clone, Debug)]
 pub(crate) struct Unfinished {
-    folder: PathBuf,
+    folder: RunFolder,
     manifest: Manifest,
 }
 
@@ -25,16 +25,29 @@ impl Unfinished {
     /// Reads what there is of a run.
     ///
     /// # Errors
-    /// When the folder holds no run, or one of a newer version.
+    /// When the folder holds no run, one of a newer version, or one that goes on.
     pub(crate) fn open(folder: &Path) -> Result<Self, ResultsError> {
         // `latest` may point elsewhere by the time the run is over.
         let folder = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
-        Ok(Self { manifest: results::manifest(&folder)?, folder })
+        // Before anything is held there, for where there is no run; then what whoever held it has left.
+        results::manifest(&folder)?;
+        let folder = RunFolder::open(folder)?;
+        Ok(Self { manifest: results::manifest(folder.path())?, folder })
     }
 
     /// The plan that the run was made from.
     pub(crate) fn plan_path(&self) -> PathBuf {
-        self.folder.join("plan.toml")
+        self.folder.path().join("plan.toml")
+    }
+
+    /// The pattern of the cells that the run was to be of, if not of all.
+    pub(crate) fn only(&self) -> Option<String> {
+        self.manifest.only.clone()
+    }
+
+    /// Whether the run came to its end, whatever became of its cells.
+    pub(crate) fn has_ended(&self) -> bool {
+        !self.manifest.ended.is_empty()
     }
 
     /// Those of the cells whose samples are not all here.
@@ -51,15 +64,15 @@ impl Unfinished {
 
     /// Whether the run was asked for more precision than it has.
     pub(crate) fn is_imprecise(&self) -> bool {
-        let imprecise = |asked: PrecisionRecord| results::imprecise(&self.folder, &self.manifest, asked.wanted);
+        let imprecise = |asked: PrecisionRecord| results::imprecise(self.folder.path(), &self.manifest, asked.wanted);
         self.manifest.precision.is_some_and(|asked| !imprecise(asked).is_empty())
     }
 
     /// Whether a cell was completed, and its samples and stamps are as many as were counted then.
     fn is_whole(&self, record: &CellRecord) -> bool {
-        let stored = || samples::read(&self.folder.join(&record.samples)).map(|columns| columns.ok.len() as u64);
+        let stored = || samples::read(&self.folder.path().join(&record.samples)).map(|columns| columns.ok.len() as u64);
         let stamped = |of: &StampsRecord| {
-            stamps::read(&self.folder.join(&of.file)).is_ok_and(|stamps| stamps.len() as u64 == of.stored)
+            stamps::read(&self.folder.path().join(&of.file)).is_ok_and(|stamps| stamps.len() as u64 == of.stored)
         };
         record.status == CellStatus::Complete
             && stored().is_ok_and(|rows| rows == record.stored)
@@ -74,16 +87,17 @@ impl Unfinished {
         let again = |record: &CellRecord| cells.iter().any(|cell| is_of(record, plan, *cell));
         let (old, kept): (Vec<_>, Vec<_>) = self.manifest.cells.drain(..).partition(again);
         self.manifest.cells = kept;
-        let folder = RunFolder::open(self.folder);
+        let folder = self.folder;
         for mut record in old.into_iter().filter(|record| record.status != CellStatus::NotRun) {
             // Where its samples do not count; there may be none.
             put_aside(&folder, &mut record)?;
             self.manifest.attempts.push(record);
         }
         self.manifest.resumed.push(Timestamp::now().to_string());
-        // The network is measured anew.
-        self.manifest.pings.clear();
-        self.manifest.links.clear();
+        self.manifest.ended.clear();
+        if let Some(asked) = &mut self.manifest.precision {
+            asked.begun = cells.iter().map(|cell| cell.block).fold(asked.begun, u32::max);
+        }
         folder.save(&self.manifest)?;
         Ok((folder, self.manifest))
     }

@@ -167,13 +167,26 @@ impl Run<'_> {
     /// Closes the samples of a cell that is over and enters it into the manifest.
     fn finish(&mut self, over: Going) -> Result<(), RunError> {
         let cell = over.cell();
-        let (record, took, event) = over.finish(self.settings.cells.len())?;
+        let (record, took, event) = match over.finish(self.settings.cells.len()) {
+            Ok(finished) => finished,
+            Err(error) => {
+                self.leave_out(cell, &error.to_string());
+                return Err(error.into());
+            }
+        };
         if record.status == CellStatus::Complete {
             self.seen.insert((cell.topology, cell.server, cell.workload), took);
         }
         self.reporter.tell(&event);
         self.manifest.cells.push(record);
         Ok(())
+    }
+
+    /// Enters every cell as one that does not run.
+    pub(super) fn leave_all_out(&mut self, reason: &str) {
+        for cell in self.settings.cells.clone() {
+            self.leave_out(cell, reason);
+        }
     }
 
     /// Enters a cell that does not run.

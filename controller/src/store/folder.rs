@@ -1,12 +1,14 @@
 //! Making and filling a run folder.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::manifest::Manifest;
+use super::table::sync_folder;
 
 /// A file of the run folder could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -25,10 +27,12 @@ impl FolderError {
     }
 }
 
-/// The folder of one run.
+/// The folder of one run, held by whoever fills it: nobody else can meanwhile.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
     path: PathBuf,
+    /// The folder itself, locked until the last of these is dropped, or its process has ended.
+    _held: Arc<File>,
 }
 
 impl RunFolder {
@@ -55,13 +59,28 @@ impl RunFolder {
         let samples = path.join("samples");
         fs::create_dir(&samples).map_err(FolderError::at(&samples))?;
         write_atomically(&path.join("plan.toml"), plan)?;
+        sync_folder(out).map_err(FolderError::at(out))?;
         point_latest(out, &path)?;
-        Ok(Self { path })
+        Self::open(path)
     }
 
     /// One that was made before.
-    pub fn open(path: PathBuf) -> Self {
-        Self { path }
+    ///
+    /// # Errors
+    /// When there is none, or a run is filling it.
+    pub fn open(path: PathBuf) -> Result<Self, FolderError> {
+        let hold = || {
+            let folder = File::open(&path)?;
+            match folder.try_lock() {
+                // Not every file system of a network knows locks.
+                Ok(()) | Err(TryLockError::Error(_)) => Ok(folder),
+                Err(TryLockError::WouldBlock) => {
+                    Err(io::Error::other("a run is filling it: wait until that has ended"))
+                }
+            }
+        };
+        let held = Arc::new(hold().map_err(FolderError::at(&path))?);
+        Ok(Self { path, _held: held })
     }
 
     /// Where it is.
@@ -114,7 +133,9 @@ impl RunFolder {
         let mut json = serde_json::to_vec_pretty(manifest)
             .map_err(|error| FolderError { path: path.clone(), source: error.into() })?;
         json.push(b'\n');
-        write_atomically(&path, &json)
+        write_atomically(&path, &json)?;
+        // Agents let go of what is entered there.
+        sync_folder(&self.path).map_err(FolderError::at(&path))
     }
 }
 

@@ -70,6 +70,9 @@ pub struct Manifest {
     /// How precise the run was asked to be; absent where it was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub precision: Option<PrecisionRecord>,
+    /// Of which cells the run was to be only: their names as a pattern; absent where it is of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<String>,
     /// A published result to set beside this one: `published-study`, or absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,

@@ -79,6 +79,13 @@ pub enum TableError {
     },
 }
 
+impl TableError {
+    /// Whether rows that somebody has sent are wrong, and not this host's disk.
+    pub(crate) fn is_of_the_agent(&self) -> bool {
+        matches!(self, Self::Batch { .. })
+    }
+}
+
 /// A file that is being written.
 pub(super) struct Table {
     path: PathBuf,
@@ -277,7 +284,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// So that the new name survives a power cut.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     File::open(folder)?.sync_all()
 }

@@ -39,6 +39,7 @@ pub(crate) fn manifest(blocks: u32) -> Manifest {
         servers: vec![server("rpyc-threaded", "rpyc", "threaded")],
         workloads: vec![workload("latency", "closed", 1, 4)],
         precision: None,
+        only: None,
         reference: None,
         attempts: Vec::new(),
         resumed: Vec::new(),

@@ -1,5 +1,6 @@
 //! Facts about this host.
 
+use rpycbench_probe::clock::boot_id;
 use rpycbench_proto::message::{ConfinementFacts, HostFacts};
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
@@ -21,6 +22,7 @@ pub(crate) fn facts() -> HostFacts {
         virtualization: virtualization(),
         // The agent that asks knows.
         confinement: ConfinementFacts::default(),
+        boot_id: boot_id(),
     }
 }
 

@@ -17,7 +17,7 @@ use std::process::{Command, Output};
 
 use rpycbench_controller::compare::document::{Document, MetricChange, Verdict};
 use rpycbench_controller::compare::{self, Axis, CompareError, Run, Wanted};
-use rpycbench_controller::store::manifest::{CellRecord, CellStatus, Manifest};
+use rpycbench_controller::store::manifest::{CellRecord, CellStatus, Manifest, StampsRecord};
 use run_folder::{save, study, write};
 use tempfile::TempDir;
 
@@ -243,6 +243,20 @@ fn an_invalid_cell_is_told_beside_its_figures_and_has_no_say_in_the_rest() {
         "{of_cell}"
     );
     assert!(document.warnings.iter().any(|it| it == "The new one is not complete: 1 of 20 cells are not."));
+}
+
+#[test]
+fn that_the_server_stamped_in_one_run_alone_is_told() {
+    let [base, new] = [run_with(1, |_| (), |_| 1.0), run_with(2, |_| (), |_| 1.0)];
+    let mut manifest = rpycbench_controller::results::manifest(new.path()).unwrap();
+    let of_lan = manifest.cells.iter_mut().filter(|cell| cell.topology == "lan" && cell.server == "rpyc-threaded");
+    of_lan.for_each(|cell| cell.stamps = Some(StampsRecord::default()));
+    save(new.path(), &manifest);
+    let document = compared(&base, &new, &Wanted::default()).unwrap();
+    let told: Vec<&String> = document.warnings.iter().filter(|it| it.contains("stamped")).collect();
+    let expected =
+        "lan/rpyc-threaded/latency/python: blocks in which the server stamped 0 in the base, 5 in the new one.";
+    assert_eq!(told, [expected]);
 }
 
 #[test]

@@ -248,7 +248,7 @@ fn table_cells(page: &str) -> BTreeSet<String> {
     };
     let mut said = BTreeSet::new();
     for text in inner.map(|inner| text_of(inner).replace("&#x2f;", "/")) {
-        said.extend(text.split(", ").chain(text.split(" ± ").take(1)).map(|part| part.trim().to_owned()));
+        said.extend(text.split(", ").chain(text.split(" ").take(1)).map(|part| part.trim().to_owned()));
         said.insert(text.replace(',', ""));
         said.insert(text);
     }

@@ -10,6 +10,12 @@ pub fn raw_ns() -> nix::Result<i64> {
     ns(ClockId::CLOCK_MONOTONIC_RAW)
 }
 
+/// Which start of this host [`raw_ns`] counts from: another one after each. Empty where the kernel does not tell.
+pub fn boot_id() -> String {
+    let told = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    told.trim().to_owned()
+}
+
 /// A clock of the kernel.
 pub(crate) fn ns(clock: ClockId) -> nix::Result<i64> {
     let now = clock_gettime(clock)?;

@@ -111,5 +111,25 @@ fn a_run_that_was_cut_short_amid_a_block_that_was_added_goes_on_with_it() {
         let outcome = sandbox.call(&["run", "--resume", &folder]);
         assert_eq!(outcome.code, Some(0), "{signal}: {outcome:?}");
         assert_is_whole(&sandbox);
+        assert_eq!(sandbox.json("run.json")["precision"]["begun"], 4, "{signal}");
     }
+}
+
+#[test]
+fn a_block_that_a_resumed_run_begins_with_is_begun_before_its_first_cell() {
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.run(&asking("p99 ± 0.0001%", MEDIUM), &[]).code, Some(0));
+    // As one is left that is killed before it has looked whether more blocks are needed.
+    let mut run = sandbox.json("run.json");
+    (run["ended"], run["precision"]["begun"]) = ("".into(), 2.into());
+    run["cells"].as_array_mut().expect("cells").retain(|cell| cell["block"].as_u64() <= Some(2));
+    let folder = sandbox.latest();
+    std::fs::write(folder.join("run.json"), run.to_string()).expect("it can be written");
+
+    let mut going = Going::start(sandbox.controller(&["run", "--resume", &folder.display().to_string(), "--json"]));
+    going.until("its first cell", |event| event["event"] == "cell_started");
+    assert_eq!(sandbox.json("run.json")["precision"]["begun"], 3);
+    let outcome = going.end();
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert_is_whole(&sandbox);
 }

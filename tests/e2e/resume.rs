@@ -89,6 +89,30 @@ fn a_run_that_lacks_nothing_but_its_end_is_given_one_and_keeps_what_it_knows() {
 }
 
 #[test]
+fn a_host_that_is_another_when_a_run_is_taken_up_again_is_named_and_its_clock_is_not_taken_for_the_same() {
+    let sandbox = Sandbox::new();
+    let text = plan(&["rpyc-threaded"], &LONG.replace("3000", "20")).replace("blocks = 1", "blocks = 2");
+    assert_eq!(sandbox.run(&text, &[]).code, Some(0));
+    let mut run = sandbox.json("run.json");
+    let now = run["hosts"]["here"]["boot_id"].clone();
+    assert_eq!((run["boot_id"].clone(), now.as_str().map(str::len)), (now.clone(), Some(36)), "{run}");
+    run["hosts"]["here"]["kernel"] = "2.4.0".into();
+    run["hosts"]["here"]["boot_id"] = "another".into();
+    run["cells"].as_array_mut().expect("cells").pop();
+    std::fs::write(sandbox.latest().join("run.json"), run.to_string()).expect("it can be written");
+    assert_eq!(resume(&sandbox).code, Some(0));
+    let run = sandbox.json("run.json");
+    let warnings = run["warnings"].to_string();
+    let told = [
+        "host here is not what it was before the run was taken up again",
+        "its kernel was 2.4.0 and is ",
+        "its start was another",
+    ];
+    assert!(told.iter().all(|told| warnings.contains(told)), "{warnings}");
+    assert_eq!((&run["other_clocks"], &run["hosts"]["here"]["boot_id"]), (&serde_json::json!(["here"]), &now), "{run}");
+}
+
+#[test]
 fn a_run_of_some_cells_is_finished_with_no_others() {
     let sandbox = Sandbox::new();
     let text = plan(&["rpyc-threaded", "rpyc-forking"], LONG).replace("blocks = 1", "blocks = 2");

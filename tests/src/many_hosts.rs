@@ -101,9 +101,14 @@ impl ManyHosts {
 
     /// `rpycbench-controller` on turin.
     pub fn controller(&self, args: &[&str]) -> Command {
+        self.controller_on(CONTROLLER, args)
+    }
+
+    /// `rpycbench-controller` on one of the hosts; what it knows and its results are the same on each.
+    pub fn controller_on(&self, host: &str, args: &[&str]) -> Command {
         let template = self.sandbox.controller(args);
-        let mut command = self.lan.command(CONTROLLER, template.get_program());
-        command.args(args).current_dir(self.sandbox.path());
+        let mut command = self.lan.command(host, template.get_program());
+        command.args(args).current_dir(self.sandbox.path()).stdin(Stdio::null());
         for (name, value) in template.get_envs() {
             command.env(name, value.unwrap_or_default());
         }

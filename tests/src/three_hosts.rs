@@ -1,29 +1,24 @@
 //! Three hosts of a virtual LAN: turin with the controller, which no cell uses, and hurin and morwen, which do.
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::ops::Deref;
 use std::time::{Duration, Instant};
 
+use crate::Sandbox;
 use crate::going::Going;
-use crate::lan::{Lan, Unavailable};
+use crate::lan::Unavailable;
+use crate::many_hosts::{CONTROLLER, ManyHosts};
 use crate::patience::eventually;
 use crate::processes::{Living, mentioning};
-use crate::sandbox::binaries;
-use crate::{Outcome, Sandbox};
 
 /// The lease of a run, see `agent.proto`.
 pub const LEASE: Duration = Duration::from_secs(10);
+const AGENTS: [&str; 2] = ["hurin", "morwen"];
 
-/// hurin drives at morwen, and turin tells them to.
+/// hurin drives at morwen, and turin tells them to; otherwise as [`ManyHosts`].
 pub struct ThreeHosts {
-    /// The network between them.
-    pub lan: Lan,
-    /// Where the controller's results are.
-    pub sandbox: Sandbox,
+    hosts: ManyHosts,
     /// The path of the plan.
     pub plan: String,
-    agents: Vec<Child>,
 }
 
 impl ThreeHosts {
@@ -36,14 +31,12 @@ impl ThreeHosts {
     /// # Panics
     /// When an agent does not start or is not enrolled.
     pub fn start(server: &str, load: &str) -> Result<Self, Unavailable> {
-        let lan = Lan::switched(&["turin", "hurin", "morwen"])?;
         let sandbox = Sandbox::new();
         sandbox.prepare(&[server]);
+        let hosts = ManyHosts::start(sandbox, &AGENTS)?;
         let (kind, mode) = server.split_once('-').expect("kind and mode");
-        let mut hosts = Self { lan, sandbox, agents: Vec::new(), plan: String::new() };
         let mut plan = "[study]\nname = \"cuts\"\nblocks = 1\nplacement = \"free\"\n".to_owned();
-        for name in ["hurin", "morwen"] {
-            let address = hosts.add_agent(name);
+        for (name, address) in hosts.addresses() {
             plan += &format!("[hosts.{name}]\nagent = \"{address}\"\n");
         }
         plan += &format!(
@@ -51,46 +44,9 @@ impl ThreeHosts {
              [[servers]]\nname = {server:?}\nkind = {kind:?}\nmode = {mode:?}\n\
              [[workloads]]\nname = \"calls\"\nkind = \"closed\"\n{load}\n"
         );
-        hosts.plan = hosts.sandbox.plan(&plan).display().to_string();
+        let plan = hosts.sandbox.plan(&plan).display().to_string();
         hosts.lan.both_ways("hurin", "morwen").delay(Duration::from_micros(500));
-        Ok(hosts)
-    }
-
-    fn add_agent(&mut self, name: &str) -> SocketAddr {
-        let state = self.sandbox.path().join(name);
-        std::fs::create_dir(&state).expect("a folder");
-        let environments = self.sandbox.path().join("home/agent/environments");
-        std::os::unix::fs::symlink(environments, state.join("environments")).expect("a link");
-        let address = SocketAddr::new(self.lan.address(name), 7443);
-        let agent = |args: &[&str]| {
-            let mut command = self.lan.command(name, binaries().join("rpycbench-agent"));
-            command.args(args).arg("--state").arg(&state).stderr(Stdio::null());
-            command
-        };
-        let child = agent(&["serve", "--listen", &address.to_string()]).stdout(Stdio::piped()).spawn();
-        let mut child = child.expect("the agent starts");
-        let mut said = String::new();
-        BufReader::new(child.stdout.as_mut().expect("a pipe")).read_line(&mut said).expect("it says that it listens");
-        self.agents.push(child);
-        let code: Outcome = agent(&["enrol-code", "--name", name]).output().expect("the agent starts").into();
-        let enrolled: Outcome = self
-            .controller(&["enrol", &address.to_string(), "--code", code.stdout.trim()])
-            .output()
-            .expect("ends")
-            .into();
-        assert_eq!(enrolled.code, Some(0), "{enrolled:?}");
-        address
-    }
-
-    /// `rpycbench-controller` on turin.
-    pub fn controller(&self, args: &[&str]) -> Command {
-        let template = self.sandbox.controller(args);
-        let mut command = self.lan.command("turin", template.get_program());
-        command.args(args).current_dir(self.sandbox.path()).stdin(Stdio::null());
-        for (name, value) in template.get_envs() {
-            command.env(name, value.unwrap_or_default());
-        }
-        command
+        Ok(Self { hosts, plan })
     }
 
     /// A run whose load goes on.
@@ -103,15 +59,15 @@ impl ThreeHosts {
 
     /// Nothing passes between the controller and either agent.
     pub fn cut(&self) {
-        for agent in ["hurin", "morwen"] {
-            self.lan.both_ways("turin", agent).cut();
+        for agent in AGENTS {
+            self.lan.both_ways(CONTROLLER, agent).cut();
         }
     }
 
     /// Everything passes again.
     pub fn mend(&self) {
-        for agent in ["hurin", "morwen"] {
-            self.lan.both_ways("turin", agent).mend();
+        for agent in AGENTS {
+            self.lan.both_ways(CONTROLLER, agent).mend();
         }
     }
 
@@ -135,11 +91,10 @@ impl ThreeHosts {
     }
 }
 
-impl Drop for ThreeHosts {
-    fn drop(&mut self) {
-        for agent in &mut self.agents {
-            drop(agent.kill());
-            drop(agent.wait());
-        }
+impl Deref for ThreeHosts {
+    type Target = ManyHosts;
+
+    fn deref(&self) -> &ManyHosts {
+        &self.hosts
     }
 }

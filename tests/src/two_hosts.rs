@@ -1,23 +1,14 @@
 //! Two hosts of a virtual LAN: turin, and hurin with an agent that turin's controller has enrolled.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::ops::Deref;
 
-use crate::lan::{Lan, Unavailable};
-use crate::patience::eventually;
-use crate::sandbox::binaries;
+use crate::lan::Unavailable;
+use crate::many_hosts::{CONTROLLER, ManyHosts};
 use crate::{Outcome, Sandbox};
 
-/// turin, where the controller runs, and hurin, which is enrolled.
-pub struct TwoHosts {
-    /// The network between them.
-    pub lan: Lan,
-    /// Where the controller runs and its results are.
-    pub sandbox: Sandbox,
-    agent: Child,
-}
+/// turin, where the controller runs, and hurin, which is enrolled; otherwise as [`ManyHosts`].
+pub struct TwoHosts(ManyHosts);
 
 impl TwoHosts {
     /// Makes the LAN, starts the agent, enrols it.
@@ -28,35 +19,9 @@ impl TwoHosts {
     /// # Panics
     /// When the agent does not start or is not enrolled.
     pub fn start() -> Result<Self, Unavailable> {
-        let lan = Lan::switched(&["turin", "hurin"])?;
         let sandbox = Sandbox::new();
         sandbox.prepare(&["rpyc-threaded", "flask-threaded"]);
-        let state = sandbox.path().join("hurin");
-        fs::create_dir(&state).expect("a folder");
-        let environments = sandbox.path().join("home/agent/environments");
-        fs::create_dir_all(&environments).expect("the shared environments");
-        std::os::unix::fs::symlink(environments, state.join("environments")).expect("a link");
-        let address = SocketAddr::new(lan.address("hurin"), 7443);
-        let agent = lan
-            .command("hurin", binaries().join("rpycbench-agent"))
-            .args(["serve", "--listen", &address.to_string(), "--state"])
-            .arg(&state)
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the agent starts");
-        eventually("the agent listens", || lan.within("turin", || TcpStream::connect(address)).map(drop));
-        let hosts = Self { lan, sandbox, agent };
-        let code: Outcome = hosts
-            .lan
-            .command("hurin", binaries().join("rpycbench-agent"))
-            .args(["enrol-code", "--name", "hurin", "--state"])
-            .arg(&state)
-            .output()
-            .expect("the agent starts")
-            .into();
-        let enrolled = hosts.controller(&["enrol", &address.to_string(), "--code", code.stdout.trim()]);
-        assert_eq!(enrolled.code, Some(0), "{enrolled:?}");
-        Ok(hosts)
+        ManyHosts::start(sandbox, &["hurin"]).map(Self)
     }
 
     /// Runs `rpycbench-controller` on turin to its end.
@@ -64,21 +29,15 @@ impl TwoHosts {
     /// # Panics
     /// When it does not start.
     pub fn controller(&self, args: &[&str]) -> Outcome {
-        self.controller_on("turin", args)
+        self.controller_on(CONTROLLER, args)
     }
 
-    /// Runs `rpycbench-controller` on one of the hosts to its end; what it knows and its results are the same on both.
+    /// Runs `rpycbench-controller` on one of the hosts to its end.
     ///
     /// # Panics
     /// When it does not start.
     pub fn controller_on(&self, host: &str, args: &[&str]) -> Outcome {
-        let template = self.sandbox.controller(args);
-        let mut command: Command = self.lan.command(host, template.get_program());
-        command.args(args).current_dir(self.sandbox.path());
-        for (name, value) in template.get_envs() {
-            command.env(name, value.unwrap_or_default());
-        }
-        command.output().expect("the controller starts").into()
+        self.0.controller_on(host, args).output().expect("the controller starts").into()
     }
 
     /// Medians of the last run by topology, server and workload, in ms.
@@ -133,9 +92,10 @@ impl TwoHosts {
     }
 }
 
-impl Drop for TwoHosts {
-    fn drop(&mut self) {
-        drop(self.agent.kill());
-        drop(self.agent.wait());
+impl Deref for TwoHosts {
+    type Target = ManyHosts;
+
+    fn deref(&self) -> &ManyHosts {
+        &self.0
     }
 }

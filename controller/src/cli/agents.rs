@@ -110,6 +110,7 @@ fn as_json(known: &KnownAgent, contact: &Contact) -> Value {
         memory_bytes,
         virtualization,
         confinement: ConfinementFacts { level, measures },
+        boot_id,
     } = facts;
     json!({
         "name": known.name, "address": known.address, "enrolled": known.enrolled,
@@ -118,7 +119,7 @@ fn as_json(known: &KnownAgent, contact: &Contact) -> Value {
         "host": {
             "hostname": hostname, "os": os, "kernel": kernel, "arch": arch, "cpu_model": cpu_model,
             "logical_cpus": logical_cpus, "physical_cores": physical_cores, "memory_bytes": memory_bytes,
-            "virtualization": virtualization, "confinement": level.name(),
+            "virtualization": virtualization, "boot_id": boot_id, "confinement": level.name(),
             "confinement_measures": measures
                 .iter()
                 .map(|Measure { name, in_force, detail }| json!({ "name": name, "in_force": in_force, "detail": detail }))
@@ -146,6 +147,7 @@ fn as_text(known: &KnownAgent, contact: &Contact) -> String {
         memory_bytes,
         virtualization,
         confinement: ConfinementFacts { level, measures },
+        boot_id: _,
     } = facts;
     let mut text = format!("{}  {}  {busy}\n", known.name, known.address);
     for (what, value) in [

@@ -4,7 +4,7 @@ use super::document::Obstacle;
 use super::pairs::Pair;
 use super::{Axis, CompareError, Run};
 use crate::results::schema::CellResult;
-use crate::store::manifest::Manifest;
+use crate::store::manifest::{CellRecord, Manifest};
 
 /// Two values of one thing; none where it is not known.
 struct Field {
@@ -88,6 +88,13 @@ pub(super) fn doubts(pair: &Pair<'_>, runs: [&Run; 2], axis: &Axis) -> Vec<Strin
         let workload = run.manifest.workloads.iter().find(|it| it.name == cell.workload);
         workload.map(|it| (it.requests.to_string(), it.warmup.to_string()))
     });
+    let stamped = [(runs[0], &pair.base.result), (runs[1], &pair.new.result)].map(|(run, cell)| {
+        let of_cell = |it: &&CellRecord| {
+            (&it.topology, &it.server, &it.workload) == (&cell.topology, &cell.server, &cell.workload)
+        };
+        let stamped = |it: &&CellRecord| it.stamps.is_some();
+        run.manifest.cells.iter().filter(of_cell).filter(stamped).count().to_string()
+    });
     let [base, new] = [&pair.base.result, &pair.new.result];
     let known = |connection: &Option<String>| connection.clone().unwrap_or_else(|| "unknown".to_owned());
     let mut differing = vec![("blocks with samples", base.blocks.to_string(), new.blocks.to_string())];
@@ -98,6 +105,9 @@ pub(super) fn doubts(pair: &Pair<'_>, runs: [&Run; 2], axis: &Axis) -> Vec<Strin
     if matches!(axis, Axis::Servers { .. }) {
         differing.push(("call", base.call.clone(), new.call.clone()));
     }
+    let [stamped_of_base, stamped_of_new] = stamped;
+    // A server that stamps takes longer by that.
+    differing.push(("blocks in which the server stamped", stamped_of_base, stamped_of_new));
     differing.push(("connection", known(&base.connection), known(&new.connection)));
     let differing = differing.into_iter().filter(|(_, base, new)| base != new);
     differing

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::store::manifest::{CellStatus, HostRecord, Manifest};
 
-/// A sentence for each difference.
+/// A sentence for each difference, and for each that is not complete.
 pub(super) fn warnings(base: &Manifest, new: &Manifest) -> Vec<String> {
     let mut warnings = Vec::new();
     for (side, manifest) in [("base", base), ("new one", new)] {
@@ -14,6 +14,13 @@ pub(super) fn warnings(base: &Manifest, new: &Manifest) -> Vec<String> {
                 .push(format!("The {side} is not complete: {incomplete} of {} cells are not.", manifest.cells.len()));
         }
     }
+    warnings.extend(differences(base, new));
+    warnings
+}
+
+/// A sentence for each difference.
+pub(super) fn differences(base: &Manifest, new: &Manifest) -> Vec<String> {
+    let mut warnings = Vec::new();
     let run = [
         ("study", &base.study, &new.study),
         ("version of the controller", &base.version, &new.version),

@@ -34,6 +34,7 @@ pub(crate) fn environment() -> Result<Environment<'static>, minijinja::Error> {
     environment.add_filter("interval", |ends: Option<Vec<f64>>| interval(ends, 1.0));
     environment.add_filter("interval_ms", |ends: Option<Vec<f64>>| interval(ends, 1e6));
     environment.add_filter("with_interval", with_interval);
+    environment.add_filter("with_range", with_range);
     environment.add_filter("kind", link_kind);
     environment.add_filter("clients", |workload: Serde<WorkloadRecord>| view::clients(&workload.0));
     Ok(environment)
@@ -96,13 +97,22 @@ fn link_kind(kind: String) -> String {
     format!("{known} ({kind})")
 }
 
-/// A figure in nanoseconds and half the width of its interval, in milliseconds with as many decimals.
+/// A figure in nanoseconds and half the width of its interval, which lies evenly around it, in milliseconds with as many decimals.
 fn with_interval(ns: Option<f64>, ends: Option<Vec<f64>>) -> String {
+    beside(ns, ends, |low, high, decimals| format!("± {:.decimals$}", (high - low) / 2e6))
+}
+
+/// A figure in nanoseconds and the ends of its interval, which may lie unevenly around it, in milliseconds with as many decimals.
+fn with_range(ns: Option<f64>, ends: Option<Vec<f64>>) -> String {
+    beside(ns, ends, |low, high, decimals| format!("({:.decimals$} to {:.decimals$})", low / 1e6, high / 1e6))
+}
+
+fn beside(ns: Option<f64>, ends: Option<Vec<f64>>, interval: impl Fn(f64, f64, usize) -> String) -> String {
     let Some(ns) = ns else { return NOTHING.to_owned() };
     let value = significant(ns / 1e6);
     let decimals = value.split_once('.').map_or(0, |(_, decimals)| decimals.len());
     match ends.as_deref() {
-        Some(&[low, high]) => format!("{value} ± {:.decimals$}", (high - low) / 2e6),
+        Some(&[low, high]) => format!("{value} {}", interval(low, high, decimals)),
         _ => format!("{value} (no interval)"),
     }
 }
@@ -110,6 +120,14 @@ fn with_interval(ns: Option<f64>, ends: Option<Vec<f64>>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_interval_that_lies_unevenly_is_shown_by_its_ends() {
+        let (value, ends) = (Some(262_000.0), vec![251_000.0, 290_000.0]);
+        assert_eq!(with_range(value, Some(ends.clone())), "0.262 (0.251 to 0.290)");
+        assert_eq!(with_interval(value, Some(ends)), "0.262 ± 0.019");
+        assert_eq!([with_range(value, None), with_range(None, None)], ["0.262 (no interval)", "–"]);
+    }
 
     #[test]
     fn every_digit_of_a_count_is_shown() {

@@ -12,9 +12,30 @@ use crate::store::manifest::{HostRecord, Manifest};
 use crate::store::probes::{self, ProbeRow};
 
 /// All questions of a run.
-pub(super) fn read(run_folder: &Path) -> Vec<ProbeRow> {
-    // Without it nothing was asked, or it is lost: bounds are wider, and hold.
-    probes::read(&run_folder.join("clock.parquet")).unwrap_or_default()
+#[derive(Default)]
+pub(super) struct Asked {
+    rows: Vec<ProbeRow>,
+    /// Why there are none, though some were asked.
+    pub(super) lost: Option<String>,
+}
+
+impl Asked {
+    /// Reads them. Where they are lost, or of another clock, bounds are wider, and hold.
+    pub(super) fn read(run_folder: &Path, manifest: &Manifest) -> Self {
+        if manifest.clocks.is_empty() {
+            return Self::default();
+        }
+        let path = run_folder.join("clock.parquet");
+        let lost = |why: String| Self { rows: Vec::new(), lost: Some(why) };
+        match probes::read(&path) {
+            Ok(_) if !path.exists() => lost(format!("there is no {}", path.display())),
+            Ok(mut rows) => {
+                rows.retain(|row| !manifest.other_clocks.contains(&row.host));
+                Self { rows, lost: None }
+            }
+            Err(error) => lost(format!("cannot read {}: {}", path.display(), error.source)),
+        }
+    }
 }
 
 /// Adds what they say of the clock of the host that was asked and the controller's.
@@ -65,7 +86,7 @@ impl<'a> Host<'a> {
     }
 
     /// The questions that it answered within that time of its own.
-    pub(super) fn questions(&self, asked: &[ProbeRow], within: RangeInclusive<i64>) -> impl Iterator<Item = Question> {
+    pub(super) fn questions(&self, asked: &Asked, within: RangeInclusive<i64>) -> impl Iterator<Item = Question> {
         let epoch = controller_epoch(self.manifest);
         let question = move |row: &ProbeRow| {
             let [t2, t3, t4] = row.answer_ns?;
@@ -73,12 +94,12 @@ impl<'a> Host<'a> {
             let there = |ns: i64| ns.checked_sub(self.epoch());
             Some(Question { t1: here(row.t1_ns)?, t2: there(t2)?, t3: there(t3)?, t4: here(t4)? })
         };
-        let of_it = asked.iter().filter(|row| row.host == self.name).filter_map(question);
+        let of_it = asked.rows.iter().filter(|row| row.host == self.name).filter_map(question);
         of_it.filter(move |question| within.contains(&question.t2))
     }
 
     /// From the controller's clock to its own, by the questions that it answered within that time of its own.
-    pub(super) fn of_controller_to_own(&self, asked: &[ProbeRow], within: RangeInclusive<i64>) -> Mapping {
+    pub(super) fn of_controller_to_own(&self, asked: &Asked, within: RangeInclusive<i64>) -> Mapping {
         let mut constraints = Constraints::default();
         for Question { t1, t2, t3, t4 } in self.questions(asked, within) {
             let _ = constraints.push_lower(t3, t4.saturating_add(1));

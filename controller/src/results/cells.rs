@@ -1,14 +1,14 @@
 //! The figures of one cell: its blocks read, pooled and judged.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use rpycbench_measure::statistics::{Cell, Metric, NoInterval, quantile};
 
 use super::block::Block;
 use super::compute::Place;
 use super::conditions;
-use super::schema::{CellResult, ClockPairsResult, ConditionsResult, PartResult};
+use super::schema::{CellResult, ConditionsResult, PartResult};
+use super::source::Source;
 use super::verdict::{self, Evidence};
 use super::ways::Ways;
 use crate::store::manifest::{CellRecord, Manifest};
@@ -23,12 +23,8 @@ pub(crate) struct Gathered {
 }
 
 /// Reads the blocks of a cell. One that cannot be read counts as one that delivered nothing, and the verdict says so.
-pub(super) fn gather(
-    run_folder: &Path,
-    manifest: &Manifest,
-    place: Place<'_>,
-    clock_pairs: &[ClockPairsResult],
-) -> Gathered {
+pub(super) fn gather(source: &Source<'_>, place: Place<'_>) -> Gathered {
+    let manifest = source.manifest;
     let records = records_of(manifest, place);
     let blocks = manifest.cells.iter().map(|cell| cell.block).max().unwrap_or(0);
     let mut parts = Parts::default();
@@ -38,13 +34,13 @@ pub(super) fn gather(
     for block in 1..=blocks {
         let record = records.iter().find(|record| record.block == block);
         let record = record.filter(|it| it.stored > 0);
-        let read = record.map(|it| (it, samples::read(&run_folder.join(&it.samples))));
+        let read = record.map(|it| (it, samples::read(&source.folder.join(&it.samples))));
         let block = match read {
             None => Block::default(),
             Some((record, Ok(columns))) => {
                 let block = Block::of(&columns);
                 parts.add(&columns, block.steady_from_ns);
-                ways.add(run_folder, manifest, record, &columns, block.steady_from_ns);
+                ways.add(source, record, &columns, block.steady_from_ns);
                 block
             }
             Some((_, Err(error))) => {
@@ -63,7 +59,7 @@ pub(super) fn gather(
     result.unpaired = unpaired;
     result.conditions = conditions::of(place, &records);
     let evidence = Evidence {
-        manifest,
+        source,
         place,
         records: &records,
         blocks,
@@ -72,7 +68,6 @@ pub(super) fn gather(
         cell: &cell,
         courses: &courses,
         spans: &spans,
-        clock_pairs,
     };
     let (verdict, reasons) = verdict::of(&evidence);
     result.verdict = verdict.to_owned();

@@ -10,7 +10,7 @@ use rpycbench_measure::clock::{
     Assumptions, Call, Constraints, DifferenceMatrix, Interval, Mapping, NegativeCycle, tighten,
 };
 
-use super::asked::{self, Host};
+use super::asked::{self, Asked, Host};
 use super::clocks::{around, around_driven, of_calls};
 use super::parallel::in_parallel;
 use super::schema::{ClockContradictionResult, ClockPairResult, ClockPairsResult};
@@ -39,13 +39,22 @@ struct Ahead {
 }
 
 /// All topologies with three clocks whose servers have stamped, in the plan's order.
-pub(super) fn of(run_folder: &Path, manifest: &Manifest) -> Vec<ClockPairsResult> {
-    let found = in_parallel(&manifest.topologies, |topology| of_topology(run_folder, manifest, topology));
+pub(super) fn of(run_folder: &Path, manifest: &Manifest, asked: &Asked) -> Vec<ClockPairsResult> {
+    let found = in_parallel(&manifest.topologies, |topology| of_topology(run_folder, manifest, asked, topology));
     found.into_iter().flatten().collect()
 }
 
-fn of_topology(run_folder: &Path, manifest: &Manifest, topology: &TopologyRecord) -> Option<ClockPairsResult> {
+fn of_topology(
+    run_folder: &Path,
+    manifest: &Manifest,
+    asked: &Asked,
+    topology: &TopologyRecord,
+) -> Option<ClockPairsResult> {
     let (driver, server) = (Host::of(manifest, &topology.client)?, Host::of(manifest, &topology.server)?);
+    let is_other = |name: &String| manifest.other_clocks.contains(name);
+    if is_other(&topology.client) || is_other(&topology.server) {
+        return None;
+    }
     // A sleep of the one that drives is in what it stamps, at an instant that no other clock knows.
     if topology.client == topology.server || !(driver.is_asked && server.is_asked) || driver.breaks().next().is_some() {
         return None;
@@ -53,7 +62,7 @@ fn of_topology(run_folder: &Path, manifest: &Manifest, topology: &TopologyRecord
     let last_first = manifest.cells.iter().rev().filter(|it| it.topology == topology.name && it.stored > 0);
     let stamped = last_first.filter_map(|record| Stamped::read(run_folder, record));
     let calls = stamped.map(|it| it.calls).find(|calls| !calls.is_empty())?;
-    let instant = Instant::amid(run_folder, manifest, [&driver, &server], &calls)?;
+    let instant = Instant::amid(asked, manifest, [&driver, &server], &calls)?;
     Some(instant.result(topology))
 }
 
@@ -67,19 +76,18 @@ struct Instant {
 
 impl Instant {
     /// The middle of these calls; none where clocks were read beyond all measure.
-    fn amid(run_folder: &Path, manifest: &Manifest, hosts: [&Host<'_>; 2], calls: &[Call]) -> Option<Self> {
+    fn amid(asked: &Asked, manifest: &Manifest, hosts: [&Host<'_>; 2], calls: &[Call]) -> Option<Self> {
         let ([driver, server], then) = (hosts, around(calls));
-        let asked = asked::read(run_folder);
         let at_ns = then.start().midpoint(*then.end());
         let breaks: Vec<_> = server.breaks().collect();
         let from_server = |known: &Constraints| Mapping::new(known, &breaks, Assumptions::default());
         let mut answers = Constraints::default();
-        asked::add(&mut answers, server.questions(&asked, then));
+        asked::add(&mut answers, server.questions(asked, then));
         let (to_driver, to_controller) = (from_server(&of_calls(calls)), from_server(&answers));
         // Nobody read the controller's clock then: what the driver's is ahead of it has to hold for all that it may have shown.
         let controller_shows = to_controller.convert(at_ns).interval;
         // Of the same while at either host, whose questions are then of one controller: the clock of another is another.
-        let of_controller = driver.of_controller_to_own(&asked, around_driven(calls));
+        let of_controller = driver.of_controller_to_own(asked, around_driven(calls));
         let driver_ahead = of_controller.ahead(controller_shows);
         let at = Interval::new(at_ns, at_ns);
         let epoch = |clock| match clock {

@@ -4,11 +4,10 @@
 //! Instants are as in [`asked`](super::asked).
 
 use std::ops::RangeInclusive;
-use std::path::Path;
 
 use rpycbench_measure::clock::{Assumptions, Call, Constraints, Mapping};
 
-use super::asked::{self, Host, Question};
+use super::asked::{self, Asked, Host, Question};
 use crate::store::manifest::Manifest;
 
 /// Calls that bound the clocks, of a block: more of them tell nothing new, and take their time.
@@ -25,7 +24,7 @@ pub(super) enum Clocks {
 }
 
 /// The clocks of who serves and who drives a topology, during these calls.
-pub(super) fn of_both_ends(run_folder: &Path, manifest: &Manifest, topology: &str, calls: &[Call]) -> Clocks {
+pub(super) fn of_both_ends(asked: &Asked, manifest: &Manifest, topology: &str, calls: &[Call]) -> Clocks {
     let Some(topology) = manifest.topologies.iter().find(|it| it.name == topology) else { return Clocks::Same };
     if topology.client == topology.server {
         return Clocks::Same;
@@ -35,13 +34,12 @@ pub(super) fn of_both_ends(run_folder: &Path, manifest: &Manifest, topology: &st
     let (Some(client), Some(server)) = (client, server) else {
         return Clocks::Two(Box::new(Mapping::new(&constraints, &[], Assumptions::default())));
     };
-    let asked = asked::read(run_folder);
     if client.is_own {
-        asked::add(&mut constraints, server.questions(&asked, around(calls)));
+        asked::add(&mut constraints, server.questions(asked, around(calls)));
     } else if client.breaks().next().is_none() {
         // The controller's clock, in between, by that of who drives.
-        let to_client = client.of_controller_to_own(&asked, i64::MIN..=i64::MAX);
-        for Question { t1, t2, t3, t4 } in server.questions(&asked, around(calls)) {
+        let to_client = client.of_controller_to_own(asked, around_driven(calls));
+        for Question { t1, t2, t3, t4 } in server.questions(asked, around(calls)) {
             let (sent, back) =
                 (to_client.convert(t1).interval.low, to_client.convert(t4.saturating_add(1)).interval.high);
             let _ = sent.map(|sent| constraints.push_lower(sent, t2.saturating_add(1)));
@@ -52,7 +50,7 @@ pub(super) fn of_both_ends(run_folder: &Path, manifest: &Manifest, topology: &st
 }
 
 /// The clocks of who serves a topology and of the controller, during these calls; none where nobody has asked.
-pub(super) fn of_controller(run_folder: &Path, manifest: &Manifest, topology: &str, calls: &[Call]) -> Option<Clocks> {
+pub(super) fn of_controller(asked: &Asked, manifest: &Manifest, topology: &str, calls: &[Call]) -> Option<Clocks> {
     let topology = manifest.topologies.iter().find(|it| it.name == topology)?;
     let server = Host::of(manifest, &topology.server)?;
     if server.is_own {
@@ -60,8 +58,7 @@ pub(super) fn of_controller(run_folder: &Path, manifest: &Manifest, topology: &s
     }
     let is_driven_here = Host::of(manifest, &topology.client).is_some_and(|client| client.is_own);
     let mut constraints = if is_driven_here { of_calls(calls) } else { Constraints::default() };
-    let asked = asked::read(run_folder);
-    asked::add(&mut constraints, server.questions(&asked, around(calls)));
+    asked::add(&mut constraints, server.questions(asked, around(calls)));
     let breaks: Vec<_> = server.breaks().collect();
     (!constraints.is_empty())
         .then(|| Clocks::Two(Box::new(Mapping::new(&constraints, &breaks, Assumptions::default()))))

@@ -5,11 +5,11 @@ use std::path::Path;
 use rpycbench_measure::statistics::Cell;
 
 use super::cells::{self, Gathered};
-use super::clock_pairs;
 use super::compare::Comparisons;
 use super::files::{ResultsError, manifest};
 use super::parallel::in_parallel;
-use super::schema::{CellResult, ClockPairsResult, Results, SCHEMA};
+use super::schema::{CellResult, Results, SCHEMA};
+use super::source::Source;
 use super::stamping;
 use crate::store::manifest::{CellRecord, CellStatus, Manifest, ServerRecord, TopologyRecord, WorkloadRecord};
 
@@ -25,13 +25,13 @@ pub fn compute(run_folder: &Path) -> Result<Results, ResultsError> {
 
 /// [`compute`] for a `run.json` that was read before.
 pub fn compute_of(run_folder: &Path, manifest: &Manifest) -> Results {
-    let clock_pairs = clock_pairs::of(run_folder, manifest);
+    let source = Source::of(run_folder, manifest);
     let mut figures = Vec::new();
     let mut comparisons = Comparisons::default();
     let mut stamping = Vec::new();
     // One workload at a time: cells are only compared within one, so no more samples than its own are in memory.
     for workload in &manifest.workloads {
-        let gathered = gather(run_folder, manifest, workload, &clock_pairs);
+        let gathered = gather(&source, workload);
         let lookup = |topology: &str, server: &str| {
             gathered.iter().find(|it| it.place.topology.name == topology && it.place.server.name == server)
         };
@@ -53,7 +53,7 @@ pub fn compute_of(run_folder: &Path, manifest: &Manifest) -> Results {
         complete,
         cells: in_plan_order(manifest, figures),
         comparisons: comparisons.into_vec().into_iter().chain(stamping).collect(),
-        clock_pairs,
+        clock_pairs: source.clock_pairs,
     }
 }
 
@@ -61,8 +61,8 @@ pub fn compute_of(run_folder: &Path, manifest: &Manifest) -> Results {
 pub(crate) fn gathered(run_folder: &Path, manifest: &Manifest) -> Vec<Gathered> {
     let workloads = manifest.workloads.iter();
     let places: Vec<_> = workloads.flat_map(|workload| places(manifest, workload)).collect();
-    let clock_pairs = clock_pairs::of(run_folder, manifest);
-    in_parallel(&places, |&place| cells::gather(run_folder, manifest, place, &clock_pairs))
+    let source = Source::of(run_folder, manifest);
+    in_parallel(&places, |&place| cells::gather(&source, place))
 }
 
 /// Where a cell stands in the plan, apart from its blocks.
@@ -89,14 +89,9 @@ struct Done<'a> {
 }
 
 /// All cells of a workload, in the plan's order.
-fn gather<'a>(
-    run_folder: &Path,
-    manifest: &'a Manifest,
-    workload: &'a WorkloadRecord,
-    clock_pairs: &[ClockPairsResult],
-) -> Vec<Done<'a>> {
-    in_parallel(&places(manifest, workload), |&place| {
-        let Gathered { cell, result } = cells::gather(run_folder, manifest, place, clock_pairs);
+fn gather<'a>(source: &Source<'a>, workload: &'a WorkloadRecord) -> Vec<Done<'a>> {
+    in_parallel(&places(source.manifest, workload), |&place| {
+        let Gathered { cell, result } = cells::gather(source, place);
         Done { place, cell, result }
     })
 }

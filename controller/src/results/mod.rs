@@ -14,6 +14,7 @@ mod parallel;
 mod precision;
 pub mod schema;
 mod server_times;
+mod source;
 mod stamped;
 mod stamping;
 mod verdict;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The newest layout of `results.json` this program writes and the only one it reads.
+/// The newest layout of `results.json` this program writes; it reads no newer one.
 pub const SCHEMA: u32 = 1;
 
 /// Everything computed from the samples of a run.
@@ -191,7 +191,7 @@ pub struct PartResult {
     pub p50: Option<f64>,
     /// 99th percentile.
     pub p99: Option<f64>,
-    /// Where these may be, for a part that depends on the clocks of two hosts; the figures above are in the middle.
+    /// Where these may be, for a part that depends on the clocks of two hosts; the figures above are estimates, which causality alone may rule out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub range: Option<RangeResult>,
 }
@@ -238,7 +238,7 @@ pub struct ComparisonResult {
     pub ratio: Option<f64>,
     /// `null` where there is none.
     pub ratio_ci95: Option<[f64; 2]>,
-    /// Whether the interval of the difference excludes 0.
+    /// Whether the interval of the difference excludes 0, and that of the ratio, where there is one, 1.
     pub distinguishable: bool,
     /// The smallest difference that the run could have told apart, half of the interval's width; of `aa` only.
     #[serde(default, skip_serializing_if = "Option::is_none")]

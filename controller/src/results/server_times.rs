@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rpycbench_measure::clock::Mapping;
 
+use super::asked::Asked;
 use super::clocks::{self, Clocks};
 use super::files::{ResultsError, manifest};
 use super::stamped::Stamped;
@@ -17,17 +18,23 @@ use crate::store::samples::{self, ServerTime};
 /// When `run.json` cannot be read, or a file of samples not be replaced. What cannot be read is left as it is: the results tell.
 pub fn enter_server_times(run_folder: &Path) -> Result<(), ResultsError> {
     let manifest = manifest(run_folder)?;
+    let asked = Asked::read(run_folder, &manifest);
     for record in manifest.cells.iter().filter(|it| it.stored > 0 && it.stamps.is_some()) {
-        if let Some(times) = of_cell(run_folder, &manifest, record) {
+        if let Some(times) = of_cell(run_folder, &manifest, &asked, record) {
             samples::enter_server_times(&run_folder.join(&record.samples), &times)?;
         }
     }
     Ok(())
 }
 
-fn of_cell(run_folder: &Path, manifest: &Manifest, record: &CellRecord) -> Option<Vec<Option<ServerTime>>> {
+fn of_cell(
+    run_folder: &Path,
+    manifest: &Manifest,
+    asked: &Asked,
+    record: &CellRecord,
+) -> Option<Vec<Option<ServerTime>>> {
     let Stamped { served, calls } = Stamped::read(run_folder, record)?;
-    let clocks = clocks::of_controller(run_folder, manifest, &record.topology, &calls)?;
+    let clocks = clocks::of_controller(asked, manifest, &record.topology, &calls)?;
     let time = |received: i64, answered: i64| match &clocks {
         Clocks::Same => Some(ServerTime { received_ns: received, answered_ns: answered, bound_ns: 0 }),
         Clocks::Two(mapping) => converted(mapping, received, answered),

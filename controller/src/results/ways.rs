@@ -2,11 +2,10 @@
 //!
 //! From the samples and what their server has stamped, paired by the order of requests on each connection. Where one host plays
 //! both roles there is one clock, and all of it is exact. Between two hosts the calls themselves bound how far the clocks are
-//! apart, and the controller's questions do where the controller's host drives: what follows is a range for each sample, and
+//! apart, and so do the controller's questions, where either host has answered any: what follows is a range for each sample, and
 //! from the ends of these a range for each percentile, whatever the errors have to do with each other.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use rpycbench_measure::clock::{Call, Interval, Part, is_resolved, quantile_range};
 use rpycbench_measure::pairing::pair;
@@ -14,8 +13,9 @@ use rpycbench_measure::statistics::quantile;
 
 use super::clocks::{self, Clocks};
 use super::schema::{PartResult, RangeResult};
+use super::source::Source;
 use super::stamped;
-use crate::store::manifest::{CellRecord, Manifest};
+use crate::store::manifest::CellRecord;
 use crate::store::samples::BlockColumns;
 use crate::store::stamps;
 
@@ -75,23 +75,16 @@ impl Ranges {
 
 impl Ways {
     /// Adds the calls of a block that start at `from_ns` or later, if its server was asked to stamp.
-    pub(super) fn add(
-        &mut self,
-        run_folder: &Path,
-        manifest: &Manifest,
-        record: &CellRecord,
-        columns: &BlockColumns,
-        from_ns: i64,
-    ) {
+    pub(super) fn add(&mut self, source: &Source<'_>, record: &CellRecord, columns: &BlockColumns, from_ns: i64) {
         let Some(stamped) = &record.stamps else { return };
-        match stamps::read(&run_folder.join(&stamped.file)) {
+        match stamps::read(&source.folder.join(&stamped.file)) {
             Ok(stamps) => {
                 let paired = pair(&columns.calls(), &stamps, &stamped.pairings(), stamped.full);
                 for (why, count) in paired.unpaired {
                     *self.unpaired.entry(why.to_string()).or_default() += count;
                 }
                 let calls = stamped::calls(columns, &paired.served, stamped);
-                let clocks = clocks::of_both_ends(run_folder, manifest, &record.topology, &calls);
+                let clocks = clocks::of_both_ends(&source.asked, source.manifest, &record.topology, &calls);
                 // All of them say something about the clocks.
                 calls.iter().filter(|call| call.start >= from_ns).for_each(|call| self.take(call, &clocks));
             }

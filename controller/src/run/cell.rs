@@ -1,22 +1,24 @@
 //! One cell: start both roles, let the load go, keep the samples, stop both roles. [`Going`] hears what the agents say and
 //! answers with the commands that follow from it; who runs when is not its matter.
 
+mod finish;
+mod heard;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rpycbench_measure::{RunningHistogram, Stamping};
-use rpycbench_process::metrics;
-use rpycbench_proto::message::{CellId, Consent, End, Exit, Failure, Nonce, Part, Stream};
-use rpycbench_proto::{Command, Event};
+use rpycbench_proto::Command;
+use rpycbench_proto::message::{Consent, End, Nonce, Part, Stream};
 use tracing::Span;
 
 use super::record;
 use super::stamped::Stamped;
 use crate::plan::{Cell, Plan};
 use crate::progress::RunEvent;
-use crate::store::incoming::{Arrived, Incoming, IncomingError};
-use crate::store::manifest::{CellRecord, CellStatus, Manifest, SilenceRecord};
+use crate::store::incoming::Incoming;
+use crate::store::manifest::{CellRecord, Manifest, SilenceRecord};
 use crate::store::table::TableError;
 
 /// An agent ends a cell's processes within a second; one that takes this long is lost.
@@ -259,145 +261,9 @@ impl Going {
         }
     }
 
-    /// Takes in what an agent says, if that is its to say.
-    ///
-    /// # Errors
-    /// When samples cannot be written.
-    pub(super) fn take(&mut self, host: usize, event: Event) -> Result<(), TableError> {
-        let (drives, serves) = (host == self.client, host == self.server);
-        match event {
-            Event::Serving { cell, address, pinned, startup_ns } if self.is(cell) && serves => {
-                self.target = Some(address);
-                self.record.server_startup_ns = Some(startup_ns);
-                self.record.server_cpus = pinned.cpus;
-            }
-            Event::Armed { cell, pinned, nonce } if self.is(cell) && drives => {
-                self.armed = Some(nonce);
-                self.record.driver_cpus = pinned.cpus;
-            }
-            Event::Agreed { cell, consent } if self.is(cell) && serves => self.consent = Some(consent),
-            Event::Progress { cell, done, failed, histogram } if self.is(cell) && drives => {
-                (self.done, self.failed) = (done, failed);
-                match RunningHistogram::from_parts(&histogram) {
-                    Ok(part) => self.histogram.merge(&part),
-                    // Only the running figures suffer; the samples come in full.
-                    Err(error) => tracing::warn!(%error, "progress is not readable"),
-                }
-            }
-            Event::Segment { cell, part, sealed } if self.is(cell) => {
-                self.hears();
-                let outcome = match (part, &mut self.stamped) {
-                    (Part::Samples, _) if drives => self.incoming.take(&sealed).map(|arrived| self.note(arrived)),
-                    (Part::Stamps, Some(stamped)) if serves => stamped.take(&sealed),
-                    _ => Ok(()),
-                };
-                match outcome {
-                    Ok(()) => {}
-                    Err(IncomingError::Table(error)) if !error.is_of_the_agent() => return Err(error),
-                    Err(error) => {
-                        self.trouble.get_or_insert_with(|| error.to_string());
-                    }
-                }
-            }
-            Event::Stopped { cell, server, driver } if self.is(cell) => {
-                self.hosts.retain(|&waiting| waiting != host);
-                self.record.server_exit = server.map(record::exit).or(self.record.server_exit.take());
-                self.record.driver_exit = driver.map(record::exit).or(self.record.driver_exit.take());
-            }
-            Event::Failed(Failure { cell: Some(cell), phase, reason, exit }) if self.is(cell) => {
-                let trouble = describe(&phase, &reason, exit.as_ref());
-                self.trouble.get_or_insert(trouble);
-            }
-            Event::Failed(Failure { cell: None, phase, reason, .. }) => {
-                self.trouble.get_or_insert(format!("{phase}: {reason}"));
-            }
-            // Late words of a cell that is over, or of who has no such part in it.
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Who still sends is not stuck.
-    fn hears(&mut self) {
-        if let Phase::Stopping { since } = &mut self.phase {
-            *since = Instant::now();
-        }
-    }
-
-    fn note(&mut self, arrived: Arrived) {
-        match arrived {
-            Arrived::Begun(_) => {}
-            Arrived::Rows(rows, failed) => {
-                self.record.failed += failed;
-                metrics::samples(&self.record.topology, &self.record.server, &self.record.workload, rows, failed);
-            }
-            Arrived::Ended(end) => {
-                self.done = end.samples;
-                record::end(&mut self.record, &end);
-                self.end = Some(end);
-            }
-        }
-    }
-
-    fn is(&self, cell: CellId) -> bool {
-        cell == self.cell.id
-    }
-
     /// Where its samples and stamps come from, and what they are known by there.
     pub(super) fn sources(&self) -> Vec<(usize, Stream)> {
         let stamps = self.stamped.as_ref().map(|stamped| (self.server, stamped.stream().clone()));
         std::iter::once((self.client, self.stream.clone())).chain(stamps).collect()
     }
-
-    /// Closes the files and compares the counts of both sides. Returns what to keep of the cell, how long it took, and what
-    /// to tell; `of` is how many cells there are.
-    ///
-    /// # Errors
-    /// When one of them cannot be written.
-    pub(super) fn finish(mut self, of: usize) -> Result<(CellRecord, Duration, RunEvent), TableError> {
-        let took = self.began.elapsed();
-        self.record.stored = self.incoming.finish()?;
-        self.record.wall_s = took.as_secs_f64();
-        let unstamped = match self.stamped {
-            Some(stamped) => stamped.finish(&mut self.record)?,
-            None => None,
-        };
-        let differing = || record::difference(&self.record, self.end.as_ref());
-        let trouble = self.trouble.or_else(differing).or(unstamped);
-        self.record.status = match (&trouble, self.interrupted) {
-            (None, _) => CellStatus::Complete,
-            (Some(_), true) => CellStatus::Interrupted,
-            (Some(_), false) => CellStatus::Failed,
-        };
-        self.record.reason = trouble.unwrap_or_default();
-        let event = RunEvent::CellFinished {
-            cell: self.name,
-            number: self.number,
-            of,
-            status: self.record.status,
-            reason: self.record.reason.clone(),
-            samples: self.record.stored,
-            failed: self.record.failed,
-            p50_ns: self.histogram.quantile_ns(0.5),
-            p99_ns: self.histogram.quantile_ns(0.99),
-            seconds: self.record.wall_s,
-        };
-        Ok((self.record, took, event))
-    }
-
-    /// What to keep of a cell whose samples cannot be: the file that was begun is removed.
-    pub(super) fn abandon(mut self, reason: &str) -> CellRecord {
-        self.record.status = CellStatus::Failed;
-        self.record.reason = self.trouble.unwrap_or_else(|| reason.to_owned());
-        self.record.failed = 0;
-        self.record
-    }
-}
-
-/// One line on what went wrong, with the process's own last words.
-fn describe(phase: &str, reason: &str, exit: Option<&Exit>) -> String {
-    let Some(exit) = exit else { return format!("{phase}: {reason}") };
-    let last = exit.stderr.lines().rev().map(str::trim).find(|line| !line.is_empty());
-    let said = last.map(|line| format!("; it said: {line}")).unwrap_or_default();
-    if exit.asked { format!("{phase}: {reason}{said}") } else { format!("{phase}: {reason} ({exit}{said})") }
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use jiff::Timestamp;
 use rpycbench_measure::statistics::quantile::linear;
 use rpycbench_measure::{Call, ClientModel, Workload};
-use rpycbench_probe::clock::raw_ns;
+use rpycbench_probe::clock::{boot_id, raw_ns};
 use rpycbench_proto::message::{
     CellName, ConfinementFacts, CpuUse, Driven, End, Exit, HostFacts, Link, Measure, Part, PythonFacts, Stamped, Stream,
 };
@@ -34,6 +34,7 @@ pub(super) fn manifest(settings: &Settings, run_id: &str, now: Timestamp) -> Man
         ended: String::new(),
         // A host without such a clock has no samples to set beside it either.
         epoch_raw_ns: raw_ns().unwrap_or(0),
+        boot_id: boot_id(),
         cells_wall_s: 0.0,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         plan_sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
@@ -52,6 +53,7 @@ pub(super) fn manifest(settings: &Settings, run_id: &str, now: Timestamp) -> Man
         pings: Vec::new(),
         links: Vec::new(),
         clocks: Vec::new(),
+        other_clocks: Vec::new(),
         servers: plan
             .servers
             .iter()
@@ -109,6 +111,7 @@ pub(super) fn host(manifest: &mut Manifest, agent: &Agent, facts: &HostFacts) ->
         memory_bytes,
         virtualization,
         confinement: ConfinementFacts { level, measures },
+        boot_id,
     } = facts.clone();
     let measures = measures.into_iter();
     let record = HostRecord {
@@ -122,6 +125,7 @@ pub(super) fn host(manifest: &mut Manifest, agent: &Agent, facts: &HostFacts) ->
         physical_cores,
         memory_bytes,
         virtualization,
+        boot_id,
         epoch_raw_ns: manifest.hosts.get(&agent.host).map_or(0, |known| known.epoch_raw_ns),
         confinement: level.name().to_owned(),
         confinement_measures: measures
@@ -129,9 +133,18 @@ pub(super) fn host(manifest: &mut Manifest, agent: &Agent, facts: &HostFacts) ->
             .collect(),
         ..HostRecord::default()
     };
-    let changed = manifest.hosts.get(&agent.host).and_then(|known| change(&agent.host, known, &record));
+    let known = manifest.hosts.get(&agent.host);
+    let changed = known.and_then(|known| change(&agent.host, known, &record));
+    if known.is_some_and(|known| is_another_clock(&known.boot_id, &record.boot_id)) {
+        manifest.other_clocks.push(agent.host.clone());
+    }
     manifest.hosts.insert(agent.host.clone(), record);
     changed
+}
+
+/// Whether the host has been started anew between these.
+pub(super) fn is_another_clock(before: &str, now: &str) -> bool {
+    ![before, now].contains(&"") && before != now
 }
 
 /// What of a host is not as it was, as far as it may show in times.
@@ -146,6 +159,7 @@ fn change(host: &str, before: &HostRecord, now: &HostRecord) -> Option<String> {
             ("memory", of.memory_bytes.to_string()),
             ("virtualisation", of.virtualization.clone()),
             ("confinement", of.confinement.clone()),
+            ("start", of.boot_id.clone()),
         ]
     };
     let changed = facts(before).into_iter().zip(facts(now)).filter(|(before, now)| before != now);

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use rpycbench_probe::clock::boot_id;
 
 use super::record;
 use crate::plan::{Cell, Plan};
@@ -95,6 +96,11 @@ impl Unfinished {
         }
         self.manifest.resumed.push(Timestamp::now().to_string());
         self.manifest.ended.clear();
+        if record::is_another_clock(&self.manifest.boot_id, &boot_id()) {
+            self.manifest.boot_id = boot_id();
+            let asked = self.manifest.clocks.iter().map(|clock| clock.host.clone());
+            self.manifest.other_clocks.extend(asked);
+        }
         if let Some(asked) = &mut self.manifest.precision {
             asked.begun = cells.iter().map(|cell| cell.block).fold(asked.begun, u32::max);
         }

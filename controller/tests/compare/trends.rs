@@ -13,6 +13,28 @@ fn started(at: &str) -> impl FnOnce(&mut Manifest) {
     move |manifest| manifest.started = at
 }
 
+#[test]
+fn a_run_on_another_machine_is_said_to_be_one() {
+    let folder = TempDir::new().unwrap();
+    let newer = |manifest: &mut Manifest| {
+        manifest.started = "2026-01-02T00:00:00Z".to_owned();
+        manifest.hosts.get_mut("turin").unwrap().kernel = "7.0-*new*".to_owned();
+    };
+    write_run(&folder.path().join("before"), 1, started("2026-01-01T00:00:00Z"), |_| 1.0);
+    write_run(&folder.path().join("after"), 2, newer, |_| 1.2);
+    let trend = Trend::of(folder.path()).unwrap();
+    let text = trend::markdown(&trend).unwrap();
+    let told: Vec<&str> = text.lines().filter(|line| line.contains("the run before it being the base")).collect();
+    let [told] = told.as_slice() else { panic!("{text}") };
+    assert!(
+        told.starts_with("- after, ")
+            && told.contains("Host turin: kernel ")
+            && told.contains("7.0-\\*new\\* in the new"),
+        "{told}"
+    );
+    assert!(trend::html(&trend).unwrap().contains("Host turin: kernel "));
+}
+
 /// Named such that the order of names is not that of the starts.
 fn four_runs() -> TempDir {
     let folder = TempDir::new().unwrap();
@@ -43,7 +65,7 @@ fn cells_are_told_in_the_order_of_the_runs_starts_each_against_the_last_that_was
     let cell = text.split("### ").find(|part| part.starts_with("localhost/rpyc-threaded")).unwrap();
     let row = |run: &str| cell.lines().find(|line| line.starts_with(&format!("| {run} "))).unwrap();
     assert!(
-        row("d").contains("0.300 ± ") && row("d").ends_with("| valid | nothing before it to compare with |"),
+        row("d").contains("| 0.300 (0.") && row("d").ends_with("| valid | nothing before it to compare with |"),
         "{cell}"
     );
     assert!(row("c").ends_with("| no difference can be told |"), "{cell}");

@@ -226,6 +226,28 @@ fn stamps_that_were_forged_contradict_each_other_around_the_circle_and_every_rea
 }
 
 #[test]
+fn questions_that_are_lost_or_of_another_clock_are_not_taken_for_none() {
+    let (folder, mut manifest) = WORLD.run(&WORLD.questions());
+    let path = folder.path().join("clock.parquet");
+    for damage in [&|| fs::write(&path, "torn").unwrap(), &|| fs::remove_file(&path).unwrap()] as [&dyn Fn(); 2] {
+        damage();
+        let (results, _) = report_of(folder.path());
+        let reasons = &results.cells[0].reasons;
+        let told = reasons.iter().any(|it| {
+            it.starts_with("Whether the clocks of ")
+                && it.contains(" agree is not known: ")
+                && it.contains("clock.parquet")
+        });
+        assert!(told && results.cells[0].verdict != "valid", "{reasons:?}");
+    }
+    let (folder, _) = WORLD.run(&WORLD.questions());
+    manifest.other_clocks = vec!["hurin".to_owned()];
+    run_folder::save(folder.path(), &manifest);
+    let (results, _) = report_of(folder.path());
+    assert_eq!(results.clock_pairs, []);
+}
+
+#[test]
 fn nothing_is_shown_where_there_are_no_three_clocks_or_one_of_them_stood_still() {
     let (folder, manifest) = WORLD.run(&WORLD.questions());
     assert_eq!(pairs(folder.path()).len(), 1);

@@ -30,6 +30,8 @@ pub(crate) fn manifest(blocks: u32) -> Manifest {
         started: "2026-01-02T03:04:05Z".to_owned(),
         ended: "2026-01-02T03:14:05Z".to_owned(),
         epoch_raw_ns: 0,
+        boot_id: String::new(),
+        other_clocks: Vec::new(),
         cells_wall_s: 600.0,
         version: "0.1.0".to_owned(),
         plan_sha256: "ab".repeat(32),
@@ -132,6 +134,7 @@ fn host(name: &str) -> HostRecord {
     HostRecord {
         agent: "127.0.0.1:7443".to_owned(),
         epoch_raw_ns: EPOCH_NS,
+        boot_id: String::new(),
         hostname: format!("{name}.example"),
         os: "Debian GNU/Linux 12".to_owned(),
         kernel: "6.1.0-28-amd64".to_owned(),

@@ -2,7 +2,7 @@
 
 use rpycbench_controller::results;
 use rpycbench_controller::results::schema::CellResult;
-use rpycbench_controller::store::manifest::CellRecord;
+use rpycbench_controller::store::manifest::{CellRecord, CellStatus};
 use tempfile::TempDir;
 
 use crate::run_folder;
@@ -140,6 +140,26 @@ fn the_parts_of_a_connection_are_those_of_samples_in_the_figures() {
     assert!(cell.warmup_cut >= 300, "{}", cell.warmup_cut);
     assert_eq!(tcp.count, cell.count - cell.warmup_cut);
     assert!((10.0 * tcp.mean.unwrap() / cell.mean.unwrap() - 1.0).abs() < 1e-9, "{tcp:?} {:?}", cell.mean);
+
+    crate::report_of(folder.path());
+    let page = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
+    let (_, data) = page.split_once("id=\"data\">").unwrap();
+    let data: serde_json::Value = serde_json::from_str(data.split_once("</script>").unwrap().0).unwrap();
+    let rest = &data["ways"][0]["bars"][0]["parts"][2]["mean"];
+    assert!((rest.as_f64().unwrap() / (cell.mean.unwrap() - tcp.mean.unwrap()) - 1.0).abs() < 1e-9, "{rest}");
+}
+
+#[test]
+fn a_block_that_failed_and_cannot_be_read_is_missed_once() {
+    let folder = TempDir::new().unwrap();
+    let mut manifest = run_folder::manifest(4);
+    run_folder::write(folder.path(), &mut manifest, |cell| Some(run_folder::samples(&steady(cell))));
+    let lost = &mut manifest.cells[1];
+    lost.status = CellStatus::Failed;
+    std::fs::write(folder.path().join(&lost.samples), "torn").unwrap();
+    run_folder::save(folder.path(), &manifest);
+    let cell = results::compute(folder.path()).unwrap().cells.remove(0);
+    assert!(!cell.reasons.iter().any(|reason| reason.starts_with("Only ")), "three are whole: {:?}", cell.reasons);
 }
 
 #[test]

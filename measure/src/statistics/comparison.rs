@@ -22,7 +22,7 @@
 //!
 //! The interval of the ratio is that of the difference of logarithms, taken back: never below 0, and the
 //! reciprocal of itself when the cells are swapped. It and the interval of the difference approximate in
-//! different ways, so near the edge one may include equality and the other not.
+//! different ways, so near the edge one may include equality and the other not: then two cells are not told apart.
 //!
 //! Each comparison stands for itself at 95 %: of twenty pairs that do not differ, one is expected to look as if it did.
 //! How often it does: see [`statistics`](super). Where many are looked at together, [`change`] takes another confidence:
@@ -44,7 +44,7 @@ pub struct Comparison {
     pub ratio: Option<f64>,
     /// Its 95 % interval; none without one of the difference, or where a figure may be 0.
     pub ratio_ci95: Option<Interval>,
-    /// Whether the interval of the difference excludes 0; false without one.
+    /// Whether the interval of the difference excludes 0, and that of the ratio, where there is one, 1; false without the first.
     pub distinguishable: bool,
 }
 
@@ -95,7 +95,7 @@ pub fn compare(of: &Cell, against: &Cell, metric: Metric) -> Option<Comparison> 
         difference_ci95: change.difference_interval,
         ratio: change.ratio,
         ratio_ci95: change.ratio_interval,
-        distinguishable: change.difference_interval.is_some_and(|interval| !interval.contains(0.0)),
+        distinguishable: change.is_told_apart(),
     })
 }
 

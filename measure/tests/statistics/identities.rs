@@ -142,7 +142,9 @@ proptest! {
         for comparison in Metric::ALL.into_iter().filter_map(|metric| compare(&one, &other, metric)) {
             if let Some(interval) = comparison.difference_ci95 {
                 prop_assert!(interval.contains(comparison.difference));
-                prop_assert_eq!(comparison.distinguishable, interval.low > 0.0 || interval.high < 0.0);
+                let excludes = |it: Interval, value: f64| it.low > value || it.high < value;
+                let both = excludes(interval, 0.0) && comparison.ratio_ci95.is_none_or(|it| excludes(it, 1.0));
+                prop_assert_eq!(comparison.distinguishable, both);
             } else {
                 prop_assert!(!comparison.distinguishable);
             }

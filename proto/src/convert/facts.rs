@@ -20,6 +20,7 @@ impl From<HostFacts> for pb::HostFacts {
             memory_bytes,
             virtualization,
             confinement,
+            boot_id,
         } = facts;
         Self {
             hostname,
@@ -32,6 +33,7 @@ impl From<HostFacts> for pb::HostFacts {
             memory_bytes,
             virtualization,
             confinement: Some(confinement.into()),
+            boot_id,
         }
     }
 }
@@ -49,6 +51,7 @@ impl From<pb::HostFacts> for HostFacts {
             memory_bytes,
             virtualization,
             confinement,
+            boot_id,
         } = facts;
         Self {
             hostname,
@@ -61,6 +64,7 @@ impl From<pb::HostFacts> for HostFacts {
             memory_bytes,
             virtualization,
             confinement: confinement.map(Into::into).unwrap_or_default(),
+            boot_id,
         }
     }
 }

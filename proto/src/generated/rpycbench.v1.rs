@@ -59,6 +59,9 @@ pub struct HostFacts {
     /// Absent from an agent that does not know of it.
     #[prost(message, optional, tag = "10")]
     pub confinement: ::core::option::Option<Confinement>,
+    /// Which start of the host its CLOCK_MONOTONIC_RAW counts from; empty where that is not known.
+    #[prost(string, tag = "11")]
+    pub boot_id: ::prost::alloc::string::String,
 }
 /// What servers and drivers on a host are kept from. The agent has tried it, it is not assumed.
 #[derive(Clone, PartialEq, ::prost::Message)]

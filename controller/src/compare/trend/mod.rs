@@ -20,6 +20,7 @@ use super::Run;
 use super::changes::{Compared, Family};
 use super::comparable::obstacles_between_runs;
 use super::document::{MetricChange, Obstacle, Verdict};
+use super::hosts;
 use super::pairs::full_name;
 use crate::results::Gathered;
 use crate::results::schema::CellResult;
@@ -56,6 +57,8 @@ struct RunMark {
     incomplete: usize,
     /// Cells over all blocks whose figures cannot be believed.
     invalid: usize,
+    /// In what else it differs from the run before it, a sentence each.
+    surroundings: Vec<String>,
 }
 
 /// A cell through all runs.
@@ -127,7 +130,8 @@ impl Course {
         let place = self.runs.len();
         let manifest = run.manifest().clone();
         let cells = run.into_cells();
-        self.runs.push(mark(folder, &manifest, &cells));
+        let surroundings = self.manifests.last().map(|before| hosts::differences(before, &manifest));
+        self.runs.push(RunMark { surroundings: surroundings.unwrap_or_default(), ..mark(folder, &manifest, &cells) });
         self.manifests.push(manifest);
         let mut points = self.points_of(&cells);
         for cell in cells {
@@ -200,6 +204,7 @@ fn mark(folder: String, manifest: &Manifest, cells: &[Gathered]) -> RunMark {
         cells: manifest.cells.len(),
         incomplete: manifest.cells.iter().filter(|cell| cell.status != CellStatus::Complete).count(),
         invalid: invalid.len(),
+        surroundings: Vec::new(),
     }
 }
 

@@ -65,7 +65,7 @@ impl Drawing {
             Self::HeatMap(map) => ("±", map.points().any(|point| point.interval.is_none())),
         };
         if without {
-            format!("Where there is no {sign}, there is no interval: it takes two blocks or more.")
+            format!("Where there is no {sign}, there is no interval: *How to read this* says when.")
         } else {
             String::new()
         }

@@ -88,7 +88,7 @@ fn bar(view: &View<'_>, cell: &CellResult, parts: &[(&str, &str)]) -> Option<Bar
 
 /// What the parts of a connection leave of it: making the socket, and the client's own work.
 fn rest(cell: &CellResult, parts: &[Option<&PartResult>]) -> Option<Share> {
-    let good = cell.count.saturating_sub(cell.failed);
+    let good = cell.count.saturating_sub(cell.failed).saturating_sub(cell.warmup_cut);
     // A mean of some samples cannot be taken from that of all.
     if parts.iter().flatten().any(|part| part.count != good) {
         return None;

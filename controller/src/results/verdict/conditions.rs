@@ -28,7 +28,7 @@ pub(super) fn doubts(evidence: &Evidence<'_>) -> Vec<String> {
     let of_hosts = both(evidence)
         .into_iter()
         .flat_map(|(host, cpus)| [stolen(&host, cpus), frequency(&host, cpus), heat(&host, cpus)]);
-    let of_clocks = sleeps(evidence).into_iter().chain(contradiction(evidence));
+    let of_clocks = sleeps(evidence).into_iter().chain(contradiction(evidence).or_else(|| unanswered(evidence)));
     busy.into_iter().chain(of_hosts.flatten()).chain(of_clocks).chain(silences(evidence)).collect()
 }
 
@@ -82,11 +82,16 @@ fn sleeps(evidence: &Evidence<'_>) -> Vec<String> {
     hosts.dedup();
     let mut reasons = Vec::new();
     for host in hosts {
-        let events = || evidence.manifest.clocks.iter().filter(|it| it.host == *host).flat_map(|it| &it.events);
+        let events = || evidence.source.manifest.clocks.iter().filter(|it| it.host == *host).flat_map(|it| &it.events);
         let slept: Vec<&ClockEventRecord> = events().filter(|event| event.kind == "slept").collect();
         let Some(shift) = shift(evidence, host) else { continue };
         // The offset is that of the end of the run, and each sleep has moved it.
-        let moved = if *host == topology.client { 0 } else { slept.iter().map(|event| event.by_ns.abs()).sum() };
+        let all = |host: &str| -> i64 {
+            let clocks = evidence.source.manifest.clocks.iter().filter(|it| it.host == host);
+            let slept = clocks.flat_map(|it| &it.events).filter(|event| event.kind == "slept");
+            slept.map(|event| event.by_ns.abs()).fold(0, i64::saturating_add)
+        };
+        let moved = if *host == topology.client { 0 } else { all(host).saturating_add(all(&topology.client)) };
         for (block, span) in (1..).zip(evidence.spans).filter_map(|(block, span)| Some((block, span.clone()?))) {
             let begins = span.start().saturating_add(shift).saturating_sub(moved);
             let ends = span.end().saturating_add(shift).saturating_add(moved);
@@ -102,7 +107,7 @@ fn sleeps(evidence: &Evidence<'_>) -> Vec<String> {
 
 /// Clocks that cannot all be right. Whose is not cannot be told: it may be the one that the samples were taken by.
 fn contradiction(evidence: &Evidence<'_>) -> Option<String> {
-    let mut clock_pairs = evidence.clock_pairs.iter();
+    let mut clock_pairs = evidence.source.clock_pairs.iter();
     let pairs = clock_pairs.find(|it| it.topology == evidence.place.topology.name)?;
     let ClockContradictionResult { hosts, by_ns } = pairs.contradiction.as_ref()?;
     Some(format!(
@@ -111,17 +116,28 @@ fn contradiction(evidence: &Evidence<'_>) -> Option<String> {
     ))
 }
 
+/// That it cannot be looked whether three clocks agree.
+fn unanswered(evidence: &Evidence<'_>) -> Option<String> {
+    let topology = evidence.place.topology;
+    let is_asked = |host: &String| evidence.source.manifest.clocks.iter().any(|clock| clock.host == *host);
+    let has_stamped = evidence.records.iter().any(|record| record.stamps.is_some());
+    let why = evidence.source.asked.lost.as_ref().filter(|_| has_stamped)?;
+    (is_asked(&topology.client) && is_asked(&topology.server)).then(|| {
+        format!("Whether the clocks of {} and {} agree is not known: {why}.", topology.client, topology.server)
+    })
+}
+
 /// From instants of samples to the CLOCK_MONOTONIC_RAW of a host; none where nothing is known of how far the clocks are apart.
 fn shift(evidence: &Evidence<'_>, host: &str) -> Option<i64> {
     let client = &evidence.place.topology.client;
-    let epoch = evidence.manifest.hosts.get(client)?.epoch_raw_ns;
+    let epoch = evidence.source.manifest.hosts.get(client)?.epoch_raw_ns;
     if host == client {
         return Some(epoch);
     }
     Some(
         epoch
-            .saturating_add(ahead(&evidence.manifest.clocks, host)?)
-            .saturating_sub(ahead(&evidence.manifest.clocks, client)?),
+            .saturating_add(ahead(&evidence.source.manifest.clocks, host)?)
+            .saturating_sub(ahead(&evidence.source.manifest.clocks, client)?),
     )
 }
 

@@ -8,8 +8,9 @@ use rpycbench_measure::course::Course;
 use rpycbench_measure::statistics::Cell;
 
 use super::compute::Place;
-use super::schema::{CellResult, ClockPairsResult};
-use crate::store::manifest::{CellRecord, CellStatus, Manifest};
+use super::schema::CellResult;
+use super::source::Source;
+use crate::store::manifest::{CellRecord, CellStatus};
 
 pub(super) use conditions::Span;
 
@@ -22,7 +23,7 @@ const DELAYED_ACK_NS: std::ops::RangeInclusive<f64> = 38e6..=50e6;
 
 /// What a verdict is made from.
 pub(super) struct Evidence<'a> {
-    pub(super) manifest: &'a Manifest,
+    pub(super) source: &'a Source<'a>,
     pub(super) place: Place<'a>,
     pub(super) records: &'a [&'a CellRecord],
     /// Blocks in the plan.
@@ -35,8 +36,6 @@ pub(super) struct Evidence<'a> {
     pub(super) courses: &'a [Option<Course>],
     /// When the samples of each block were taken.
     pub(super) spans: &'a [Option<Span>],
-    /// Whether clocks agree, by topology.
-    pub(super) clock_pairs: &'a [ClockPairsResult],
 }
 
 /// The verdict, and a sentence for each reason and each cut.
@@ -91,8 +90,9 @@ fn missing_from_block(evidence: &Evidence<'_>, block: u32) -> Option<String> {
 
 fn doubts(evidence: &Evidence<'_>) -> Vec<String> {
     let mut reasons = Vec::new();
-    let complete = evidence.records.iter().filter(|it| it.status == CellStatus::Complete).count();
-    let complete = complete.saturating_sub(evidence.unreadable.len());
+    let is_readable = |block: u32| evidence.unreadable.iter().all(|(number, _)| *number != block);
+    let complete = evidence.records.iter().filter(|it| it.status == CellStatus::Complete && is_readable(it.block));
+    let complete = complete.count();
     if complete < COMPLETE_BLOCKS_MIN {
         reasons.push(format!(
             "Only {complete} of {} blocks are complete; {COMPLETE_BLOCKS_MIN} are needed to judge how restarts differ.",

@@ -5,7 +5,7 @@ use rpycbench_measure::statistics::{NoInterval, Precision, Shortfall};
 use super::Evidence;
 
 pub(super) fn doubt(evidence: &Evidence<'_>) -> Option<String> {
-    let wanted = evidence.manifest.precision?.wanted;
+    let wanted = evidence.source.manifest.precision?.wanted;
     let (metric, after) = (wanted.metric(), format!("after {} blocks", evidence.blocks));
     let asked = format!("± {} was asked for", percent(wanted.half_width()));
     Some(match wanted.shortfall(evidence.cell)? {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::store::words::word;
+
 /// What the CPUs that a role may use did while the load ran: of a server from when it was ready until it was told to end, of a driver
 /// from its target until its last word. Read once before that and once after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +28,7 @@ pub struct CpuUseRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SilenceRecord {
     /// The host's name in the plan.
-    #[serde(deserialize_with = "super::word")]
+    #[serde(deserialize_with = "word")]
     pub host: String,
     /// How long.
     pub seconds: f64,

@@ -271,11 +271,12 @@ fn every_format_is_told_and_several_need_a_folder() {
     assert!(text(&html).starts_with("<!doctype html>"), "{html:?}");
     let several = controller(&["compare", base, new, "--format", "html,json"]);
     assert_eq!(several.status.code(), Some(2), "{several:?}");
-    let out = TempDir::new().unwrap();
-    let made = controller(&["compare", base, new, "--format", "md,html,json", "--out", out.path().to_str().unwrap()]);
+    let parent = TempDir::new().unwrap();
+    let out = parent.path().join("made");
+    let made = controller(&["compare", base, new, "--format", "md,html,json", "--out", out.to_str().unwrap()]);
     assert!(made.status.success(), "{made:?}");
     for name in ["compare.md", "compare.html", "compare.json"] {
-        assert!(out.path().join(name).is_file() && text(&made).contains(name), "{name}");
+        assert!(out.join(name).is_file() && text(&made).contains(name), "{name}");
     }
     let lan = controller(&["compare", base, "--topology", "lan", "--against", "localhost"]);
     assert!(text(&lan).contains("new: ") && text(&lan).contains(", lan (study"), "{lan:?}");

@@ -110,6 +110,11 @@ fn pages_of_comparisons_and_trends_are_as_sound_as_those_of_runs() {
     let outside =
         "[...document.querySelectorAll('.plot svg')].filter((it) => it.getBBox().x < 0 || it.getBBox().y < 0).length";
     assert_eq!(browser.value(outside), json!(0));
+    browser.size(360, 740);
+    browser.open(&page);
+    assert_eq!(browser.value("document.documentElement.scrollWidth"), json!(360));
+    let tall = browser.value("document.querySelector('.plot svg text').getBoundingClientRect().height");
+    assert!(tall.as_f64().unwrap() >= 8.0, "its words can be read on a phone, too: {tall}");
 }
 
 #[test]

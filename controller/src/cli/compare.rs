@@ -10,7 +10,7 @@ use crate::compare::gate::Gate;
 use crate::compare::{self, Axis, Run, Wanted};
 use crate::error::Error;
 use crate::report::ReportError;
-use crate::store::write_atomically;
+use crate::store::{FolderError, write_atomically};
 
 /// What is set against what, and how it is told.
 #[derive(Clone, Debug, Args)]
@@ -86,6 +86,10 @@ fn sides(asked: &Asked) -> Result<(Axis, Option<&Path>), Error> {
 }
 
 fn tell(asked: &Asked, document: &Document) -> Result<(), Error> {
+    if let Some(folder) = &asked.out {
+        let failed = |source| ReportError::from(FolderError { path: folder.clone(), source });
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
     for format in &asked.format {
         let (name, text) = match format {
             Format::Md => ("compare.md", compare::markdown(document)),

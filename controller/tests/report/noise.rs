@@ -46,6 +46,8 @@ fn a_twin_is_set_against_its_server_and_nothing_else() {
     assert_eq!(rows.count(), 3, "mean, p50, p99: {after}");
     let page = fs::read_to_string(folder.path().join("report.html")).unwrap();
     assert!(page.contains("<section id=\"noise\">") && page.contains("rpyc-threaded-again"));
+    let (_, data) = page.split_once("id=\"data\">").unwrap();
+    assert!(!data.contains("rpyc-threaded-again"), "it is in no chart");
 }
 
 #[test]

@@ -71,7 +71,9 @@ impl<'a> Figures<'a> {
 
 fn distribution<'a>(view: &View<'a>, workload: &'a WorkloadRecord, curves: &'a Curves) -> Distribution<'a> {
     let name = workload.name.as_str();
-    let cells: Vec<&CellCurves> = curves.cells.iter().filter(|cell| cell.workload == name).collect();
+    // Twins are servers of the run, and not of what is shown.
+    let is_shown = |cell: &&CellCurves| view.manifest.servers.iter().any(|server| server.name == cell.server);
+    let cells: Vec<&CellCurves> = curves.cells.iter().filter(|cell| cell.workload == name).filter(is_shown).collect();
     let why = if cells.is_empty() {
         Some(format!("workload {name} was not run"))
     } else if cells.iter().all(|cell| cell.blocks.is_empty()) {
